@@ -1,0 +1,2 @@
+//! The `account` module.
+bauta_system_actors::export!(account);

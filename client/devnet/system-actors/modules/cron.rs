@@ -1,0 +1,2 @@
+//! The `cron` module.
+bauta_system_actors::export!(cron);

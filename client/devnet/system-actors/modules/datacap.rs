@@ -1,0 +1,2 @@
+//! The `datacap` module.
+bauta_system_actors::export!(datacap);

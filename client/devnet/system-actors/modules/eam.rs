@@ -1,0 +1,2 @@
+//! The `eam` module.
+bauta_system_actors::export!(eam);

@@ -1,0 +1,2 @@
+//! The `ethaccount` module.
+bauta_system_actors::export!(ethaccount);

@@ -1,0 +1,2 @@
+//! The `evm` module.
+bauta_system_actors::export!(evm);

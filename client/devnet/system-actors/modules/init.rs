@@ -1,0 +1,2 @@
+//! The `init` module.
+bauta_system_actors::export!(init);

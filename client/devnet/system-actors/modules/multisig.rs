@@ -1,0 +1,2 @@
+//! The `multisig` module.
+bauta_system_actors::export!(multisig);

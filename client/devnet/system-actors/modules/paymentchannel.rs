@@ -1,0 +1,2 @@
+//! The `paymentchannel` module.
+bauta_system_actors::export!(paymentchannel);

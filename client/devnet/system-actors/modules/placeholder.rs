@@ -1,0 +1,2 @@
+//! The `placeholder` module.
+bauta_system_actors::export!(placeholder);

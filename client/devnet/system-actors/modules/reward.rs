@@ -1,0 +1,2 @@
+//! The `reward` module.
+bauta_system_actors::export!(reward);

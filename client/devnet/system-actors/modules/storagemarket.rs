@@ -1,0 +1,2 @@
+//! The `storagemarket` module.
+bauta_system_actors::export!(storagemarket);

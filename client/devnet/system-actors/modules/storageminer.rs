@@ -1,0 +1,2 @@
+//! The `storageminer` module.
+bauta_system_actors::export!(storageminer);

@@ -1,0 +1,2 @@
+//! The `storagepower` module.
+bauta_system_actors::export!(storagepower);

@@ -1,0 +1,2 @@
+//! The `system` module.
+bauta_system_actors::export!(system);

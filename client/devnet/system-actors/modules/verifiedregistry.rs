@@ -1,0 +1,2 @@
+//! The `verifiedregistry` module.
+bauta_system_actors::export!(verifiedregistry);
