@@ -1,1 +1,6 @@
 //! To be written.
+
+pub mod piece;
+
+#[cfg(test)]
+mod vectors;
