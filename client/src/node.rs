@@ -1,0 +1,52 @@
+//! Nodes: the one trait that everything above speaks through, its JSON-RPC implementation, and the calls that Bauta makes.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use bauta_client::network::Network;
+//! use bauta_client::node::{HttpNode, Node};
+//!
+//! let network = Network::Local;
+//! let node = HttpNode::connect(&network)?;
+//! let node: &dyn Node = &node;
+//! let head = node.chain_head().await?;
+//! println!("{} is at epoch {}", node.network_name().await?, head.height);
+//! # Ok(())
+//! # }
+//! ```
+
+mod calls;
+mod devnet;
+mod error;
+mod events;
+mod http;
+pub mod json;
+mod wait;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::address::Prefix;
+
+pub use devnet::{DevnetInfo, InstalledActor, ProviderSettings, Serving};
+pub use error::NodeError;
+pub use http::{HttpNode, HttpSettings};
+pub use wait::{WaitError, WaitSettings, Waiting};
+
+/// Something that answers calls in the Lotus dialect.
+///
+/// The devnet implements it in process; [`HttpNode`] over JSON-RPC. The typed calls are methods of `dyn Node`.
+#[async_trait]
+pub trait Node: Send + Sync {
+    /// One call in the Lotus dialect; `method` with its prefix, e.g. `Filecoin.ChainHead`.
+    ///
+    /// Errors: the call did not arrive or no answer came back; the node refused it; the answer is not JSON-RPC.
+    async fn request(&self, method: &str, params: Value) -> Result<Value, NodeError>;
+
+    /// The letter that addresses in requests begin with: Forest refuses the other network's.
+    fn prefix(&self) -> Prefix {
+        Prefix::Testnet
+    }
+}
+
+#[cfg(test)]
+mod tests;

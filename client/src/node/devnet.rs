@@ -1,0 +1,149 @@
+//! The calls that only Bauta's devnet answers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cid::Cid;
+use fvm_shared::address::Address;
+use fvm_shared::clock::ChainEpoch;
+use fvm_shared::econ::TokenAmount;
+use fvm_shared::sector::SectorNumber;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::json::{AddressJson, TokenJson, forms};
+use super::{Node, NodeError};
+
+/// What a devnet tells about itself (`Devnet.Info`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DevnetInfo {
+    /// As `StateNetworkName`.
+    pub network_name: String,
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Where it serves JSON-RPC; `null` when it only runs in process.
+    #[serde(default)]
+    pub rpc_url: Option<String>,
+    /// The present epoch.
+    pub epoch: ChainEpoch,
+    /// Bauta's actor, once it is installed.
+    #[serde(default, with = "forms::address_option")]
+    pub actor: Option<Address>,
+    /// The storage providers.
+    pub providers: Vec<DevnetProvider>,
+    /// The funded accounts. Their keys are public: money on a devnet is worth nothing.
+    pub accounts: Vec<DevnetAccount>,
+}
+
+/// A storage provider of a devnet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DevnetProvider {
+    /// Its miner actor.
+    #[serde(with = "forms::address")]
+    pub miner: Address,
+    /// Where it takes deals and serves pieces; `null` when it only runs in process.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// A funded account of a devnet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DevnetAccount {
+    /// Its key address.
+    #[serde(with = "forms::address")]
+    pub address: Address,
+    /// attoFIL.
+    #[serde(with = "forms::token")]
+    pub balance: TokenAmount,
+    /// The key as a Lotus key file.
+    pub key: String,
+}
+
+/// Where an actor was installed (`Devnet.InstallActor`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InstalledActor {
+    /// Its address.
+    #[serde(with = "forms::address")]
+    pub address: Address,
+    /// The CID of its Wasm code.
+    #[serde(rename = "CodeCid", with = "forms::cid")]
+    pub code_cid: Cid,
+}
+
+/// How a provider serves pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Serving {
+    /// The bytes it was given.
+    Honest,
+    /// Not found.
+    Lost,
+    /// Other bytes.
+    Corrupt,
+    /// A connection that never ends.
+    Stall,
+}
+
+/// Changes to a provider's behaviour (`Devnet.Provider`); absent ones stay as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ProviderSettings {
+    /// Whether it proves its sectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proving: Option<bool>,
+    /// How it serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Serving>,
+    /// Whether it looks for bounties by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hunting: Option<bool>,
+}
+
+impl<'n> dyn Node + 'n {
+    /// What the devnet tells about itself.
+    pub async fn devnet_info(&self) -> Result<DevnetInfo, NodeError> {
+        self.call("Devnet.Info", json!([])).await
+    }
+
+    /// Moves time by `epochs`.
+    pub async fn devnet_mine(&self, epochs: ChainEpoch) -> Result<(), NodeError> {
+        self.request("Devnet.Mine", json!([epochs])).await.map(drop)
+    }
+
+    /// Installs a Wasm actor.
+    pub async fn devnet_install_actor(&self, wasm: &[u8]) -> Result<InstalledActor, NodeError> {
+        self.call("Devnet.InstallActor", json!([STANDARD.encode(wasm)])).await
+    }
+
+    /// Gives money out of nothing.
+    pub async fn devnet_fund(&self, address: &Address, amount: &TokenAmount) -> Result<(), NodeError> {
+        let params = self.params((AddressJson(*address), TokenJson(amount.clone())))?;
+        self.request("Devnet.Fund", params).await.map(drop)
+    }
+
+    /// Changes how a provider behaves.
+    pub async fn devnet_provider(&self, miner: &Address, settings: &ProviderSettings) -> Result<(), NodeError> {
+        let params = self.params((AddressJson(*miner), settings))?;
+        self.request("Devnet.Provider", params).await.map(drop)
+    }
+
+    /// Makes a provider take a bounty; what it did comes back as the devnet words it.
+    pub async fn devnet_take_bounty(&self, miner: &Address, bounty: u64) -> Result<Value, NodeError> {
+        let params = self.params((AddressJson(*miner), bounty))?;
+        self.request("Devnet.TakeBounty", params).await
+    }
+
+    /// Ends a sector early.
+    pub async fn devnet_terminate(&self, miner: &Address, sector: SectorNumber) -> Result<(), NodeError> {
+        let params = self.params((AddressJson(*miner), sector))?;
+        self.request("Devnet.Terminate", params).await.map(drop)
+    }
+
+    /// Lists what is wrong with the whole state; nothing, if all is well.
+    pub async fn devnet_check_invariants(&self) -> Result<Vec<String>, NodeError> {
+        Ok(self.call::<Option<Vec<String>>>("Devnet.CheckInvariants", json!([])).await?.unwrap_or_default())
+    }
+}

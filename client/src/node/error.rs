@@ -1,0 +1,85 @@
+//! What can go wrong between us and a node.
+
+use thiserror::Error;
+
+/// Why a call has no result.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum NodeError {
+    /// The call may not have arrived, or its answer was lost.
+    #[error("the node was not reached: {0}")]
+    Unreachable(String),
+    /// The node answered with an error.
+    #[error("the node refused ({code}): {message}")]
+    Refused {
+        /// The JSON-RPC error code.
+        code: i64,
+        /// The node's sentence.
+        message: String,
+    },
+    /// The node's answer is not what this call answers.
+    #[error("the node's answer is not understood: {0}")]
+    Malformed(String),
+}
+
+/// Lotus's typed error code for an actor that is not on the chain.
+const ACTOR_NOT_FOUND: i64 = 11;
+/// Lotus's typed error code for a message whose execution fails while gas is estimated.
+const EXECUTION_REVERTED: i64 = 3;
+
+impl NodeError {
+    /// Whether the node says that an address is not on the chain. Nodes word it differently; all say "actor not found".
+    pub fn is_actor_not_found(&self) -> bool {
+        match self {
+            Self::Refused { code: ACTOR_NOT_FOUND, .. } => true,
+            Self::Refused { message, .. } => message.to_ascii_lowercase().contains("actor not found"),
+            _ => false,
+        }
+    }
+
+    /// Whether the node does not hold the object that was asked for.
+    pub fn is_not_found(&self) -> bool {
+        match self {
+            Self::Refused { message, .. } => {
+                let message = message.to_ascii_lowercase();
+                ["could not find", "not found", "failed to load message", "couldn't find"]
+                    .iter()
+                    .any(|phrase| message.contains(phrase))
+                    && !message.contains("method")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the node does not serve this method.
+    pub fn is_unknown_method(&self) -> bool {
+        match self {
+            Self::Refused { code: -32601, .. } => true,
+            Self::Refused { message, .. } => message.to_ascii_lowercase().contains("method not supported"),
+            _ => false,
+        }
+    }
+
+    /// The exit code and the sentence, where a node says that a message's execution would fail.
+    ///
+    /// Lotus: code 3, `message execution failed (exit=[N], vm error=[…])`; Forest words it `exit code N` or `ExitCode(N)`.
+    pub fn execution_failure(&self) -> Option<(u32, String)> {
+        let Self::Refused { code, message } = self else { return None };
+        let lower = message.to_ascii_lowercase();
+        let exit =
+            ["exit=[", "exit code ", "exitcode(", "exit code: ", "exit_code: ", "exit "].iter().find_map(|marker| {
+                let at = lower.find(marker)? + marker.len();
+                let digits: String = lower[at..].chars().take_while(char::is_ascii_digit).collect();
+                digits.parse::<u32>().ok()
+            });
+        let speaks_of_execution =
+            *code == EXECUTION_REVERTED || lower.contains("execution failed") || lower.contains("exit");
+        exit.filter(|exit| *exit != 0 && speaks_of_execution).map(|exit| (exit, vm_error(message)))
+    }
+}
+
+/// The sentence of the VM out of the node's: what stands in `vm error=[…]`, else all of it.
+fn vm_error(message: &str) -> String {
+    let inner = message.split_once("vm error=[").and_then(|(_, rest)| rest.rsplit_once(']')).map(|(inner, _)| inner);
+    let inner = inner.unwrap_or(message).trim();
+    if inner.is_empty() { message.to_string() } else { inner.to_string() }
+}
