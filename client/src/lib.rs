@@ -1,12 +1,18 @@
 //! To be written.
 
+pub mod crypt;
+pub mod deal;
 pub mod piece;
 
 pub mod address;
 pub mod message;
 pub mod wallet;
+pub mod home;
 pub mod network;
 pub mod node;
+
+pub mod actor;
+pub mod sender;
 
 #[cfg(test)]
 mod vectors;

@@ -11,7 +11,7 @@ mod signed;
 use cid::Cid;
 use fvm_ipld_encoding::{DAG_CBOR, RawBytes};
 use fvm_shared::address::Address;
-use fvm_shared::econ::TokenAmount;
+pub use fvm_shared::econ::TokenAmount;
 pub use fvm_shared::message::Message;
 use multihash_codetable::{Code, MultihashDigest};
 use num_traits::Zero;

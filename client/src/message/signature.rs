@@ -40,7 +40,7 @@ impl SignatureKind {
     }
 
     /// The length of a signature without its type byte.
-    pub fn len(self) -> usize {
+    pub fn data_len(self) -> usize {
         match self {
             Self::Secp256k1 | Self::Delegated => 65,
             Self::Bls => 96,
@@ -96,10 +96,10 @@ impl Signature {
     ///
     /// Errors: the length is not the kind's.
     pub fn new(kind: SignatureKind, bytes: Vec<u8>) -> Result<Self, SignatureError> {
-        if bytes.len() == kind.len() {
+        if bytes.len() == kind.data_len() {
             Ok(Self { kind, bytes })
         } else {
-            Err(SignatureError::Length { kind: kind.name(), want: kind.len(), got: bytes.len() })
+            Err(SignatureError::Length { kind: kind.name(), want: kind.data_len(), got: bytes.len() })
         }
     }
 

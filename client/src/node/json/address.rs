@@ -26,6 +26,7 @@ fn show(address: &fvm_shared::address::Address) -> String {
 }
 
 /// An address.
+#[allow(clippy::module_inception)] // the form is called what it is a form of
 pub mod address {
     use fvm_shared::address::Address;
     use serde::{Deserialize, Deserializer, Serializer, de};

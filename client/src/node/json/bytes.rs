@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// Bytes; none are `null`.
+#[allow(clippy::module_inception)] // the form is called what it is a form of
 pub mod bytes {
     use serde::{Deserialize, Deserializer, Serializer, de};
 

@@ -22,7 +22,7 @@ impl Link {
 }
 
 /// A CID.
-#[allow(clippy::module_inception)]
+#[allow(clippy::module_inception)] // the form is called what it is a form of
 pub mod cid {
     use serde::{Deserializer, Serializer};
 

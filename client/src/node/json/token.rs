@@ -1,7 +1,7 @@
 //! Amounts: attoFIL as decimal text.
 
 /// An amount; may be negative (a miner's available balance), and is `"0"` when zero.
-#[allow(clippy::module_inception)]
+#[allow(clippy::module_inception)] // the form is called what it is a form of
 pub mod token {
     use fvm_shared::bigint::BigInt;
     use fvm_shared::econ::TokenAmount;

@@ -1,0 +1,335 @@
+//! Carries a message to the chain: checks the network, fills in nonce and gas, signs, hands it over once, and waits for the receipt.
+//!
+//! ```no_run
+//! # async fn example(node: std::sync::Arc<dyn bauta_client::node::Node>) -> Result<(), Box<dyn std::error::Error>> {
+//! use bauta_client::message::{METHOD_SEND, TokenAmount};
+//! use bauta_client::network::Network;
+//! use bauta_client::sender::{Call, Sender, Silent};
+//! use bauta_client::wallet::{Key, KeyKind};
+//!
+//! let key = Key::from_seed(KeyKind::Secp256k1, b"an account of the devnet");
+//! let sender = Sender::new(node, key, Network::Local);
+//! let call = Call::new(bauta_client::address::parse("t01001")?, METHOD_SEND).with_value(TokenAmount::from_whole(1));
+//! println!("at most {} FIL for gas", sender.estimate(&call).await?.max_fee);
+//! let sent = sender.send(&call, &Silent).await?;
+//! println!("{} used {} gas", sent.cid, sent.receipt.gas_used);
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+
+use std::sync::Arc;
+
+use cid::Cid;
+use fvm_ipld_encoding::RawBytes;
+use fvm_shared::address::Address;
+use fvm_shared::clock::ChainEpoch;
+use fvm_shared::econ::TokenAmount;
+use num_traits::Zero;
+use tokio::sync::{Mutex, OnceCell};
+
+pub use error::{ExitName, SendError};
+
+use crate::message::{self, Message, SignedMessage};
+use crate::network::Network;
+use crate::node::json::{MsgLookup, Receipt};
+use crate::node::{Node, NodeError, WaitError, WaitSettings, Waiting};
+use crate::wallet::Key;
+
+/// What is asked of an actor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Which actor.
+    pub to: Address,
+    /// Which method.
+    pub method: u64,
+    /// attoFIL sent along.
+    pub value: TokenAmount,
+    /// CBOR.
+    pub params: RawBytes,
+}
+
+impl Call {
+    /// A call without value and params.
+    pub fn new(to: Address, method: u64) -> Self {
+        Self { to, method, value: TokenAmount::zero(), params: RawBytes::default() }
+    }
+
+    /// Sends money along.
+    pub fn with_value(mut self, value: TokenAmount) -> Self {
+        self.value = value;
+        self
+    }
+
+    /// Sends params along.
+    pub fn with_params(mut self, params: RawBytes) -> Self {
+        self.params = params;
+        self
+    }
+}
+
+/// What a call costs at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// attoFIL sent along.
+    pub value: TokenAmount,
+    /// The most that gas can take.
+    pub max_fee: TokenAmount,
+    /// The highest gas use that is allowed.
+    pub gas_limit: u64,
+    /// What the sender has.
+    pub balance: TokenAmount,
+}
+
+impl Cost {
+    /// Value and fee.
+    pub fn total(&self) -> TokenAmount {
+        self.value.clone() + self.max_fee.clone()
+    }
+}
+
+/// A message that is on the chain, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The CID that nodes know it by.
+    pub cid: Cid,
+    /// Its receipt; the exit code is 0.
+    pub receipt: Receipt,
+    /// The epoch that it was executed at.
+    pub height: ChainEpoch,
+}
+
+/// Who wants to know how a sending goes on, or to stop it. Nothing has to be implemented.
+pub trait Watch: Send + Sync {
+    /// The price is known and nothing has been signed; an error stops here.
+    fn priced(&self, _cost: &Cost) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The message is signed and about to be handed over: from here on it can reach the chain. A journal writes it down; an error stops
+    /// here.
+    fn before_push(&self, _signed: &SignedMessage) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The message has been handed over.
+    fn waiting(&self, _progress: Waiting) {}
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Watch for Silent {}
+
+/// Sends messages of one key on one network.
+pub struct Sender {
+    node: Arc<dyn Node>,
+    key: Key,
+    network: Network,
+    wait: WaitSettings,
+    fee_limit: TokenAmount,
+    network_checked: OnceCell<()>,
+    // From asking for the nonce to handing over: two messages must not get the same one.
+    turn: Mutex<()>,
+}
+
+impl Sender {
+    /// Sends by `node`, which has to be one of `network`.
+    pub fn new(node: Arc<dyn Node>, key: Key, network: Network) -> Self {
+        let wait = WaitSettings::for_network(&network);
+        Self {
+            node,
+            key,
+            network,
+            wait,
+            fee_limit: TokenAmount::from_whole(5),
+            network_checked: OnceCell::new(),
+            turn: Mutex::new(()),
+        }
+    }
+
+    /// Waits otherwise than [`WaitSettings::for_network`] says.
+    pub fn with_wait(mut self, wait: WaitSettings) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// Refuses to pay more than this for one message's gas; 5 FIL by default.
+    pub fn with_fee_limit(mut self, limit: TokenAmount) -> Self {
+        self.fee_limit = limit;
+        self
+    }
+
+    /// The address that messages are from.
+    pub fn address(&self) -> Address {
+        self.key.address()
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Arc<dyn Node> {
+        &self.node
+    }
+
+    /// The key, for what is signed beside messages (a provider's deal).
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Compares the node's network name and chain id with the network's; once is enough.
+    ///
+    /// Errors: WrongNetwork.
+    pub async fn check_network(&self) -> Result<(), SendError> {
+        let check = || async {
+            let wrong = |what, expected: String, found: String| {
+                Err(SendError::WrongNetwork { network: self.network.to_string(), what, expected, found })
+            };
+            let name = self.node.network_name().await?;
+            if let Some(expected) = self.network.node_name().filter(|expected| *expected != name) {
+                return wrong("name", expected.to_string(), name);
+            }
+            if let Some(expected) = self.network.chain_id() {
+                let found = self.node.chain_id().await?;
+                if found != expected {
+                    return wrong("chain id", expected.to_string(), found.to_string());
+                }
+            }
+            Ok(())
+        };
+        self.network_checked.get_or_try_init(check).await.copied()
+    }
+
+    /// Says what a call costs at most, without signing or sending anything.
+    ///
+    /// Errors: as [`Sender::send`], up to the signature.
+    pub async fn estimate(&self, call: &Call) -> Result<Cost, SendError> {
+        self.check_network().await?;
+        Ok(self.price(call).await?.1)
+    }
+
+    /// Sends a call and waits for its receipt.
+    ///
+    /// Errors: WrongNetwork; Funds; TooExpensive; Rejected without CID: the node tried the call and the actor refused it, nothing was sent;
+    /// Stopped: `watch` said so; Unreachable, Refused: nothing was sent; Unconfirmed: it was or may have been sent, see
+    /// [`Sender::resume`]; Rejected with CID: it was executed, and failed.
+    pub async fn send(&self, call: &Call, watch: &dyn Watch) -> Result<Sent, SendError> {
+        self.check_network().await?;
+        let turn = self.turn.lock().await;
+        let (mut message, cost) = self.price(call).await?;
+        watch.priced(&cost).map_err(SendError::Stopped)?;
+        message.sequence = self.node.nonce(&self.key.address()).await?;
+        message::check(&message)?;
+        let signed = self.key.sign(message)?;
+        signed.check()?;
+        let since = self.node.chain_head().await?.height - 1;
+        watch.before_push(&signed).map_err(SendError::Stopped)?;
+        self.push(&signed).await?;
+        drop(turn);
+        self.confirm(&signed, since, watch).await
+    }
+
+    /// Continues with a message that was signed before, by this process or an earlier one: looks it up, hands it over if no node knows it,
+    /// and waits. The same signed bytes can be executed only once, so this never does a thing twice.
+    ///
+    /// `since` is an epoch before it was signed. Errors: as [`Sender::send`]; Refused with `nonce too low`: another message took its
+    /// nonce, so it can never be executed.
+    pub async fn resume(
+        &self,
+        signed: &SignedMessage,
+        since: ChainEpoch,
+        watch: &dyn Watch,
+    ) -> Result<Sent, SendError> {
+        self.check_network().await?;
+        let turn = self.turn.lock().await;
+        if !self.is_known(&signed.cid()).await? {
+            self.push(signed).await?;
+        }
+        drop(turn);
+        self.confirm(signed, since, watch).await
+    }
+
+    async fn price(&self, call: &Call) -> Result<(Message, Cost), SendError> {
+        let from = self.key.address();
+        let balance = self.node.balance(&from).await?;
+        if balance < call.value || balance.is_zero() {
+            // A sender that is not on the chain, or a value that it does not have: nodes word these two in many ways.
+            return Err(SendError::Funds { have: balance, need: call.value.clone() });
+        }
+        let draft = message::draft(from, call.to, call.value.clone(), call.method, call.params.clone());
+        let estimated = self.node.gas_estimate(&draft, None).await.map_err(SendError::from_estimate)?;
+        let cost = Cost {
+            value: call.value.clone(),
+            max_fee: message::max_fee(&estimated),
+            gas_limit: estimated.gas_limit,
+            balance,
+        };
+        if cost.max_fee > self.fee_limit {
+            return Err(SendError::TooExpensive { fee: cost.max_fee, limit: self.fee_limit.clone() });
+        }
+        if cost.balance < cost.total() {
+            return Err(SendError::Funds { need: cost.total(), have: cost.balance });
+        }
+        Ok((estimated, cost))
+    }
+
+    /// Hands a message over once. When the answer is lost, the message is looked up: what the node knows has arrived.
+    async fn push(&self, signed: &SignedMessage) -> Result<(), SendError> {
+        let cid = signed.cid();
+        match self.node.mpool_push(signed).await {
+            Ok(answer) if answer == cid => Ok(()),
+            // It took something; what it took is found out by the CID that we know.
+            Ok(_) | Err(NodeError::Malformed(_)) => Ok(()),
+            Err(NodeError::Unreachable(reason)) => match self.is_known(&cid).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(SendError::Unreachable(reason)),
+                Err(_) => Err(SendError::Unconfirmed { cid, reason }),
+            },
+            Err(error) if already_there(&error) => Ok(()),
+            Err(NodeError::Refused { message, .. }) if message.contains("not enough funds") => {
+                let have = self.node.balance(&signed.message.from).await.unwrap_or_default();
+                Err(SendError::Funds { have, need: message::required_funds(&signed.message) })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the node holds a message, pending or executed.
+    async fn is_known(&self, cid: &Cid) -> Result<bool, NodeError> {
+        Ok(self.node.get_message(cid).await?.is_some())
+    }
+
+    async fn confirm(&self, signed: &SignedMessage, since: ChainEpoch, watch: &dyn Watch) -> Result<Sent, SendError> {
+        let cid = signed.cid();
+        let waited = self.node.wait_msg(&cid, since, &self.wait, |progress| watch.waiting(progress)).await;
+        let MsgLookup { receipt, height, .. } = waited.map_err(|error| match error {
+            WaitError::TimedOut(_) => SendError::Unconfirmed { cid, reason: error.to_string() },
+            WaitError::Node(error) => SendError::Unconfirmed { cid, reason: error.to_string() },
+        })?;
+        if receipt.exit_code == 0 {
+            Ok(Sent { cid, receipt, height })
+        } else {
+            let exit_code = receipt.exit_code;
+            Err(SendError::Rejected { exit_code, message: ExitName(exit_code).to_string(), cid: Some(cid) })
+        }
+    }
+}
+
+/// Whether the mempool says that it has this very message.
+fn already_there(error: &NodeError) -> bool {
+    match error {
+        NodeError::Refused { message, .. } => {
+            let message = message.to_ascii_lowercase();
+            message.contains("already in mpool") || message.contains("message already exists")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;
