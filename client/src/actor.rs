@@ -1,0 +1,133 @@
+//! The Bauta actor over a node: views with typed answers, messages as values that a [`Sender`](crate::message::Sender) signs.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use bauta_client::actor::Actor;
+//! use bauta_client::address;
+//! use bauta_client::network::Network;
+//! use bauta_client::node::HttpNode;
+//!
+//! let node = Arc::new(HttpNode::connect(&Network::Local)?);
+//! let actor = Actor::new(node, address::parse("t0100")?);
+//! for (id, record) in actor.files_of(&address::parse("t01000")?).await? {
+//!     println!("{id}: version {}, {} bytes", record.version, record.file.payload_size);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod call;
+mod views;
+
+use std::sync::Arc;
+
+use bauta_abi::{Exit, Method, WireError};
+use fvm_shared::address::Address;
+use fvm_shared::error::ExitCode;
+
+use crate::node::{Node, NodeError};
+
+pub use call::Call;
+
+/// The actor at an address, as a node sees it.
+#[derive(Clone)]
+pub struct Actor {
+    node: Arc<dyn Node>,
+    address: Address,
+}
+
+impl Actor {
+    /// The actor at this address; whether one is there shows at the first call.
+    pub fn new(node: Arc<dyn Node>, address: Address) -> Self {
+        Self { node, address }
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> Address {
+        self.address
+    }
+
+    /// The node that is asked.
+    pub fn node(&self) -> &Arc<dyn Node> {
+        &self.node
+    }
+}
+
+/// The actor's no: which method, which code, and the sentence that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{method} was refused: {} (exit code {code}{})", self.sentence(), self.detail())]
+pub struct Rejection {
+    /// The method's name.
+    pub method: String,
+    /// The exit code.
+    pub code: u32,
+    /// What the node adds; may be empty.
+    pub message: String,
+}
+
+impl Rejection {
+    /// The code as the ABI names it, if it is one of the actor's.
+    pub fn exit(&self) -> Option<Exit> {
+        Exit::from_code(ExitCode::new(self.code))
+    }
+
+    fn sentence(&self) -> String {
+        match self.exit() {
+            Some(exit) => exit.sentence().into(),
+            None => match self.code {
+                4 => "there is no actor at this address".into(),
+                6 => "the sender cannot pay for it".into(),
+                7 => "it ran out of gas".into(),
+                _ => "the message failed".into(),
+            },
+        }
+    }
+
+    fn detail(&self) -> String {
+        let message: String = self.message.trim().chars().filter(|c| !c.is_control()).take(300).collect();
+        if message.is_empty() { message } else { format!(": {message}") }
+    }
+}
+
+/// Why a call of the actor has no result. The three are told apart: it did not arrive or was refused by the node; the actor rejected it; the answer
+/// is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActorError {
+    /// The node was not reached, or did not take the call.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The actor ran and said no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// What we wanted to send is out of the ABI's bounds.
+    #[error("{} cannot be called like this: {why}", .method.name())]
+    Params {
+        /// Which method.
+        method: Method,
+        /// What is wrong.
+        why: WireError,
+    },
+    /// What came back is not what the method returns.
+    #[error("{} answered what it cannot: {why}", .method.name())]
+    Answer {
+        /// Which method.
+        method: Method,
+        /// What is wrong.
+        why: WireError,
+    },
+}
+
+impl ActorError {
+    /// The actor's exit, if it said no.
+    pub fn exit(&self) -> Option<Exit> {
+        match self {
+            Self::Rejected(rejection) => rejection.exit(),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

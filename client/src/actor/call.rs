@@ -1,0 +1,109 @@
+//! Messages to the actor as values: method, params, and the money that goes along.
+
+use bauta_abi::*;
+use fvm_ipld_encoding::RawBytes;
+use fvm_shared::address::Address;
+use fvm_shared::deal::DealID;
+use fvm_shared::econ::TokenAmount;
+use num_traits::Zero;
+
+use super::{Actor, ActorError};
+use crate::message::{Message, draft};
+
+/// A method with its encoded params and value; nothing has been sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a call does nothing until it is sent"]
+pub struct Call {
+    /// Which method.
+    pub method: Method,
+    /// Its params, within the ABI's bounds.
+    pub params: RawBytes,
+    /// attoFIL that go along.
+    pub value: TokenAmount,
+}
+
+impl Call {
+    fn new<P: Wire>(method: Method, params: &P) -> Result<Self, ActorError> {
+        let params = encode(params).map_err(|why| ActorError::Params { method, why })?;
+        Ok(Self { method, params: RawBytes::new(params), value: TokenAmount::zero() })
+    }
+
+    fn with_value(self, value: TokenAmount) -> Self {
+        Self { value, ..self }
+    }
+
+    /// Publishes the sender's recipient.
+    pub fn publish_key(recipient: String) -> Result<Self, ActorError> {
+        Self::new(Method::PublishKey, &PublishKeyParams { recipient })
+    }
+
+    /// Registers files of the sender.
+    pub fn register_file(files: Vec<FileSpec>) -> Result<Self, ActorError> {
+        Self::new(Method::RegisterFile, &RegisterFileParams { files })
+    }
+
+    /// Replaces a file's content where it still has the expected version.
+    pub fn update_file(id: FileId, expected_version: u64, file: FileSpec) -> Result<Self, ActorError> {
+        Self::new(Method::UpdateFile, &UpdateFileParams { id, expected_version, file })
+    }
+
+    /// Gives a file away.
+    pub fn transfer_file(id: FileId, to: Address, wrap: Vec<u8>) -> Result<Self, ActorError> {
+        Self::new(Method::TransferFile, &TransferFileParams { id, to, wrap })
+    }
+
+    /// Removes a file.
+    pub fn remove_file(id: FileId) -> Result<Self, ActorError> {
+        Self::new(Method::RemoveFile, &RemoveFileParams { id })
+    }
+
+    /// Opens a file to up to 32 others.
+    pub fn grant_access(id: FileId, grants: Vec<GrantSpec>) -> Result<Self, ActorError> {
+        Self::new(Method::GrantAccess, &GrantAccessParams { id, grants })
+    }
+
+    /// Closes a file to up to 32 others.
+    pub fn revoke_access(id: FileId, addresses: Vec<Address>) -> Result<Self, ActorError> {
+        Self::new(Method::RevokeAccess, &RevokeAccessParams { id, addresses })
+    }
+
+    /// Offers a reward, funded with `value`.
+    pub fn create_bounty(terms: Terms, value: TokenAmount) -> Result<Self, ActorError> {
+        Ok(Self::new(Method::CreateBounty, &CreateBountyParams { terms })?.with_value(value))
+    }
+
+    /// Adds to a bounty.
+    pub fn fund_bounty(id: BountyId, value: TokenAmount) -> Result<Self, ActorError> {
+        Ok(Self::new(Method::FundBounty, &FundBountyParams { id })?.with_value(value))
+    }
+
+    /// Claims a bounty by a market deal.
+    pub fn claim_bounty(id: BountyId, deal_id: DealID) -> Result<Self, ActorError> {
+        Self::new(Method::ClaimBounty, &ClaimBountyParams { id, deal_id })
+    }
+
+    /// Pays what up to 32 claims have earned.
+    pub fn settle_bounty(id: BountyId, claims: Vec<Settlement>) -> Result<Self, ActorError> {
+        Self::new(Method::SettleBounty, &SettleBountyParams { id, claims })
+    }
+
+    /// Ends a bounty that nobody has claimed.
+    pub fn cancel_bounty(id: BountyId) -> Result<Self, ActorError> {
+        Self::new(Method::CancelBounty, &CancelBountyParams { id })
+    }
+
+    /// Takes the sender's share of what was not earned back.
+    pub fn refund_bounty(id: BountyId) -> Result<Self, ActorError> {
+        Self::new(Method::RefundBounty, &RefundBountyParams { id })
+    }
+
+    /// The unsigned message to the actor.
+    pub fn message(&self, from: Address, actor: &Actor) -> Message {
+        draft(from, actor.address(), self.value.clone(), self.method.number(), self.params.clone())
+    }
+
+    /// Decodes what the method returned.
+    pub fn returned<R: Wire>(&self, bytes: &[u8]) -> Result<R, ActorError> {
+        decode(bytes).map_err(|why| ActorError::Answer { method: self.method, why })
+    }
+}
