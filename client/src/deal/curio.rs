@@ -1,0 +1,175 @@
+//! A provider that speaks Curio's Market 2.0 over HTTP.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use fvm_shared::address::Address;
+use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode, Url};
+use tokio_util::io::ReaderStream;
+
+use super::auth::authorization;
+use super::mk20::{Deal, MARKET_PATH, StatusAnswer};
+use super::retrieval::{base_url, counted};
+use super::{DealCode, DealError, DealId, DealStatus, Progress, Proposal, StorageProvider};
+use crate::address::Prefix;
+use crate::wallet::Key;
+
+/// The longest answer that is read, in bytes: a reason or a status.
+const MAX_ANSWER: usize = 64 << 10;
+/// How much of a file goes into one chunk of the upload.
+const CHUNK: usize = 256 << 10;
+
+/// How long silence is borne.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// Between two pieces of an answer.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), idle: Duration::from_secs(60) }
+    }
+}
+
+impl Timeouts {
+    pub(super) fn client(self) -> Result<Client, DealError> {
+        Client::builder()
+            .connect_timeout(self.connect)
+            .read_timeout(self.idle)
+            .build()
+            .map_err(|error| DealError::Unreachable { provider: "HTTP".to_string(), why: innermost(&error) })
+    }
+}
+
+/// A provider that speaks mk20: where it is, which miner actor it runs, and the key that signs what we ask.
+pub struct Curio {
+    url: Url,
+    miner: Address,
+    key: Key,
+    letter: Prefix,
+    http: Client,
+}
+
+impl Curio {
+    /// Takes a provider's base URL, e.g. `https://sp.example.org`.
+    ///
+    /// Errors: [`DealError::Malformed`] where that is no http URL.
+    pub fn new(url: &str, miner: Address, key: Key, timeouts: Timeouts) -> Result<Self, DealError> {
+        Ok(Self { url: base_url(url)?, miner, key, letter: Prefix::default(), http: timeouts.client()? })
+    }
+
+    /// Sets the letter with which the provider's network prints addresses; it compares the client's address as text.
+    pub fn with_prefix(mut self, letter: Prefix) -> Self {
+        self.letter = letter;
+        self
+    }
+
+    /// Posts a deal as it is.
+    ///
+    /// Errors: [`DealError::Refused`] with the provider's code and reason.
+    pub async fn post_deal(&self, deal: &Deal) -> Result<(), DealError> {
+        let request = self.signed(Method::POST, "/deal").json(deal);
+        self.answer(request).await.map(drop)
+    }
+
+    /// A signed request to a path of the market.
+    fn signed(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{MARKET_PATH}{path}", self.url.path().trim_end_matches('/')));
+        let header = authorization(&self.key, method.as_str(), url.path(), SystemTime::now());
+        self.http.request(method, url).header(reqwest::header::AUTHORIZATION, header)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Vec<u8>, DealError> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let body = self.body(response).await?;
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        let text = String::from_utf8_lossy(&body);
+        let reason = text.trim();
+        let reason = reason.strip_prefix("Reason:").unwrap_or(reason).trim();
+        let reason = if reason.is_empty() { status.to_string() } else { reason.to_string() };
+        Err(DealError::Refused { provider: self.name(), code: DealCode::from(status.as_u16()), reason })
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, DealError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ANSWER {
+                let why = format!("it is longer than {MAX_ANSWER} bytes");
+                return Err(DealError::Malformed { provider: self.name(), why });
+            }
+        }
+        Ok(body)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> DealError {
+        DealError::Unreachable { provider: self.name(), why: innermost(error) }
+    }
+}
+
+/// What the network said, without the layers around it and without the URL.
+pub(super) fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[async_trait]
+impl StorageProvider for Curio {
+    fn name(&self) -> String {
+        format!("provider {} at {}", self.letter.show(&self.miner), self.url.as_str().trim_end_matches('/'))
+    }
+
+    async fn propose(&self, id: DealId, proposal: &Proposal) -> Result<(), DealError> {
+        let deal = Deal::of(id, &self.key.address(), self.miner, proposal, self.letter);
+        match self.post_deal(&deal).await {
+            // A known identifier is an error of its database; it is ours if it tells us the status.
+            Err(error @ DealError::Refused { code: DealCode::Internal | DealCode::BadProposal, .. }) => {
+                match self.status(id).await {
+                    Ok(Some(_)) => Ok(()),
+                    _ => Err(error),
+                }
+            }
+            other => other,
+        }
+    }
+
+    async fn upload(&self, id: DealId, file: &Path, progress: Option<Progress>) -> Result<(), DealError> {
+        let path = format!("/upload/{id}");
+        let source = tokio::fs::File::open(file).await?;
+        let length = source.metadata().await?.len();
+        let body = Body::wrap_stream(counted(ReaderStream::with_capacity(source, CHUNK), progress));
+        let request = self
+            .signed(Method::PUT, &path)
+            .header(reqwest::header::CONTENT_TYPE, "application/octet-stream")
+            .header(reqwest::header::CONTENT_LENGTH, length)
+            .body(body);
+        self.answer(request).await?;
+        // The signature is over a minute: the second request gets its own.
+        self.answer(self.signed(Method::POST, &path)).await.map(drop)
+    }
+
+    async fn status(&self, id: DealId) -> Result<Option<DealStatus>, DealError> {
+        let answer = match self.answer(self.signed(Method::GET, &format!("/status/{id}"))).await {
+            Ok(answer) => answer,
+            // Whose deal it is decides who may ask, so an unknown deal is nobody's.
+            Err(DealError::Refused { code: DealCode::NotFound | DealCode::Unauthorized, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let malformed = |why: String| DealError::Malformed { provider: self.name(), why };
+        let answer: StatusAnswer = serde_json::from_slice(&answer).map_err(|error| malformed(error.to_string()))?;
+        let status = answer.ddo_v1.ok_or_else(|| malformed("it tells no status of ddo_v1".to_string()))?;
+        let error = (!status.error.is_empty()).then_some(status.error);
+        Ok(Some(DealStatus { state: status.status, error }))
+    }
+}

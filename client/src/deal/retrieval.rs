@@ -1,0 +1,227 @@
+//! Getting pieces back: `GET|HEAD {url}/piece/{piece_cid_v2}` with ranges, as Curio and Boost serve them.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::{Client, Method, Response, StatusCode, Url};
+
+use super::curio::innermost;
+use super::sink::{PieceSink, SinkError};
+use super::{DealCode, DealError, Progress, Timeouts};
+use crate::piece::{PieceInfo, piece_cid_v2};
+
+/// Connections that may break during one piece, each after having brought something.
+const MAX_BREAKS: u32 = 8;
+
+/// The path of a piece below a provider's URL.
+pub fn piece_path(piece: &PieceInfo) -> String {
+    format!("/piece/{}", piece_cid_v2(piece))
+}
+
+/// One who serves pieces, by its URL.
+pub struct Retrieval {
+    url: Url,
+    http: Client,
+}
+
+impl Retrieval {
+    /// Takes a provider's base URL.
+    ///
+    /// Errors: [`DealError::Malformed`] where that is no http URL.
+    pub fn new(url: &str) -> Result<Self, DealError> {
+        Self::with_timeouts(url, Timeouts { idle: Duration::from_secs(30), ..Timeouts::default() })
+    }
+
+    /// The same, with patience of one's own.
+    pub fn with_timeouts(url: &str, timeouts: Timeouts) -> Result<Self, DealError> {
+        Ok(Self { url: base_url(url)?, http: timeouts.client()? })
+    }
+
+    /// Whether the piece is served. Not proven by anything but the answer.
+    ///
+    /// Errors: [`DealError::Malformed`] where it is served with another size.
+    pub async fn has_piece(&self, piece: &PieceInfo) -> Result<bool, DealError> {
+        match self.request(Method::HEAD, piece, None).await {
+            Ok(response) => {
+                let length = response.headers().get(reqwest::header::CONTENT_LENGTH);
+                let length: Option<u64> = length.and_then(|l| l.to_str().ok()).and_then(|l| l.parse().ok());
+                match length {
+                    Some(length) if length != piece.payload_size => {
+                        Err(self.malformed(format!("a piece of {} bytes has {length} there", piece.payload_size)))
+                    }
+                    _ => Ok(true),
+                }
+            }
+            Err(DealError::Refused { code: DealCode::NotFound, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads some bytes of a piece. They are not verified: whoever asks has to check them, as a CAR's blocks can be.
+    ///
+    /// Errors: [`DealError::Malformed`] where other bytes than these are announced or come.
+    pub async fn read_range(&self, piece: &PieceInfo, range: Range<u64>) -> Result<Bytes, DealError> {
+        let wanted = range.end.saturating_sub(range.start);
+        if wanted == 0 {
+            return Ok(Bytes::new());
+        }
+        let mut response = self.request(Method::GET, piece, Some((range.start, Some(range.end - 1)))).await?;
+        self.check_range(&response, range.start)?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > wanted {
+                break;
+            }
+        }
+        if bytes.len() as u64 == wanted {
+            Ok(bytes.into())
+        } else {
+            Err(self.malformed(format!("{} bytes come instead of {wanted}", bytes.len())))
+        }
+    }
+
+    /// Fetches a whole piece into a file that appears only once every byte is verified against the piece CID. A connection that breaks on
+    /// the way is taken up again.
+    ///
+    /// Errors: [`DealError::WrongBytes`] where it serves something else; nothing is left behind then.
+    pub async fn fetch_piece(
+        &self,
+        piece: &PieceInfo,
+        out: &Path,
+        progress: Option<Progress>,
+    ) -> Result<(), DealError> {
+        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut sink = PieceSink::create(folder, piece.payload_size)?;
+        let mut breaks = 0;
+        loop {
+            let before = sink.taken();
+            match self.fetch_rest(piece, &mut sink, progress.as_ref()).await {
+                Ok(()) => break,
+                Err(error @ DealError::Unreachable { .. }) if sink.taken() > before && breaks < MAX_BREAKS => {
+                    tracing::debug!(%error, taken = sink.taken(), "going on where the connection broke");
+                    breaks += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let received = sink.finish().await.map_err(|error| self.sink_error(error))?;
+        let verified = received
+            .verify(piece)
+            .map_err(|mismatch| DealError::WrongBytes { provider: self.name(), mismatch: *mismatch })?;
+        let out = out.to_path_buf();
+        tokio::task::spawn_blocking(move || verified.keep(&out)).await.map_err(io::Error::other)??;
+        Ok(())
+    }
+
+    async fn fetch_rest(
+        &self,
+        piece: &PieceInfo,
+        sink: &mut PieceSink,
+        progress: Option<&Progress>,
+    ) -> Result<(), DealError> {
+        let start = sink.taken();
+        if start == piece.payload_size && start > 0 {
+            return Ok(());
+        }
+        let range = (start > 0).then_some((start, None));
+        let mut response = self.request(Method::GET, piece, range).await?;
+        if start > 0 {
+            self.check_range(&response, start)?;
+        }
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            sink.take(chunk).await.map_err(|error| self.sink_error(error))?;
+            if let Some(progress) = progress {
+                progress(sink.taken());
+            }
+        }
+        Ok(())
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        piece: &PieceInfo,
+        range: Option<(u64, Option<u64>)>,
+    ) -> Result<Response, DealError> {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{}", self.url.path().trim_end_matches('/'), piece_path(piece)));
+        let mut request = self.http.request(method, url);
+        if let Some((from, to)) = range {
+            let to = to.map(|to| to.to_string()).unwrap_or_default();
+            request = request.header(RANGE, format!("bytes={from}-{to}"));
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let expected = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+        if status == expected {
+            return Ok(response);
+        }
+        if status == StatusCode::OK {
+            return Err(self.malformed("a range is asked for, and all bytes come".to_string()));
+        }
+        Err(DealError::Refused {
+            provider: self.name(),
+            code: DealCode::from(status.as_u16()),
+            reason: format!("no {} there ({status})", piece_cid_v2(piece)),
+        })
+    }
+
+    fn check_range(&self, response: &Response, start: u64) -> Result<(), DealError> {
+        let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok()).unwrap_or_default();
+        if range.starts_with(&format!("bytes {start}-")) {
+            Ok(())
+        } else {
+            Err(self.malformed(format!("bytes from {start} are asked for, and `{range}` comes")))
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("the provider at {}", self.url.as_str().trim_end_matches('/'))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> DealError {
+        DealError::Unreachable { provider: self.name(), why: innermost(error) }
+    }
+
+    fn malformed(&self, why: String) -> DealError {
+        DealError::Malformed { provider: self.name(), why }
+    }
+
+    fn sink_error(&self, error: SinkError) -> DealError {
+        match error {
+            SinkError::TooLong(limit) => self.malformed(format!("more bytes come than the {limit} that the piece has")),
+            SinkError::Disk(error) => DealError::Disk(error),
+        }
+    }
+}
+
+/// Reads a provider's base URL.
+pub(super) fn base_url(text: &str) -> Result<Url, DealError> {
+    let malformed = |why: &str| DealError::Malformed { provider: format!("`{text}`"), why: why.to_string() };
+    let url = Url::parse(text).map_err(|error| malformed(&format!("it is not a URL: {error}")))?;
+    if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        Ok(url)
+    } else {
+        Err(malformed("a provider's URL begins with http:// or https://"))
+    }
+}
+
+/// Tells how much of a stream has gone by.
+pub(super) fn counted<S>(stream: S, progress: Option<Progress>) -> impl Stream<Item = io::Result<Bytes>> + Send
+where
+    S: Stream<Item = io::Result<Bytes>> + Send,
+{
+    let mut sent = 0u64;
+    stream.inspect(move |chunk| {
+        if let (Ok(chunk), Some(progress)) = (chunk, &progress) {
+            sent += chunk.len() as u64;
+            progress(sent);
+        }
+    })
+}
