@@ -1,4 +1,4 @@
-//! The Bauta actor over a node: views with typed answers, messages as values that a [`Sender`](crate::message::Sender) signs.
+//! The Bauta actor over a node: views with typed answers, messages as values that a [`Sender`] signs.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,17 +19,23 @@
 //! ```
 
 mod call;
+mod send;
 mod views;
 
 use std::sync::Arc;
 
 use bauta_abi::{Exit, Method, WireError};
+use cid::Cid;
 use fvm_shared::address::Address;
 use fvm_shared::error::ExitCode;
 
 use crate::node::{Node, NodeError};
+use crate::sender::SendError;
+#[cfg(doc)]
+use crate::sender::Sender;
 
 pub use call::Call;
+pub use send::Done;
 
 /// The actor at an address, as a node sees it.
 #[derive(Clone)]
@@ -65,6 +71,8 @@ pub struct Rejection {
     pub code: u32,
     /// What the node adds; may be empty.
     pub message: String,
+    /// The message that was executed and failed; none where the node only tried the call.
+    pub executed: Option<Cid>,
 }
 
 impl Rejection {
@@ -93,11 +101,14 @@ impl Rejection {
 
 /// Why a call of the actor has no result. The three are told apart: it did not arrive or was refused by the node; the actor rejected it; the answer
 /// is none.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ActorError {
     /// The node was not reached, or did not take the call.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The message was not sent, or nobody knows yet how it ended.
+    #[error(transparent)]
+    Send(SendError),
     /// The actor ran and said no.
     #[error(transparent)]
     Rejected(#[from] Rejection),

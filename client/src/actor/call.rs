@@ -8,7 +8,7 @@ use fvm_shared::econ::TokenAmount;
 use num_traits::Zero;
 
 use super::{Actor, ActorError};
-use crate::message::{Message, draft};
+use crate::sender;
 
 /// A method with its encoded params and value; nothing has been sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,9 +97,11 @@ impl Call {
         Self::new(Method::RefundBounty, &RefundBountyParams { id })
     }
 
-    /// The unsigned message to the actor.
-    pub fn message(&self, from: Address, actor: &Actor) -> Message {
-        draft(from, actor.address(), self.value.clone(), self.method.number(), self.params.clone())
+    /// The call in the form that a sender takes.
+    pub fn to(&self, actor: &Actor) -> sender::Call {
+        sender::Call::new(actor.address(), self.method.number())
+            .with_value(self.value.clone())
+            .with_params(self.params.clone())
     }
 
     /// Decodes what the method returned.

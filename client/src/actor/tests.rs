@@ -39,9 +39,9 @@ fn actor(exit: u32, returned: Vec<u8>) -> (Arc<Canned>, Actor) {
 #[tokio::test]
 async fn null_is_nothing() {
     let (_, actor) = actor(0, vec![0xf6]);
-    assert_eq!(actor.file(1).await, Ok(None));
-    assert_eq!(actor.bounty(1).await, Ok(None));
-    assert_eq!(actor.key(&Address::new_id(1)).await, Ok(None));
+    assert_eq!(actor.file(1).await.unwrap(), None);
+    assert_eq!(actor.bounty(1).await.unwrap(), None);
+    assert_eq!(actor.key(&Address::new_id(1)).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ impl Actor {
         let missing = || NodeError::Malformed(format!("StateCall of {name} has no receipt: {}", answer.error));
         let receipt = answer.msg_rct.as_ref().ok_or_else(missing)?;
         if receipt.exit_code != 0 {
-            return Err(Rejection { method: name.into(), code: receipt.exit_code, message: answer.error }.into());
+            return Err(Rejection { method: name.into(), code: receipt.exit_code, message: answer.error, executed: None }.into());
         }
         Ok(receipt.return_data.clone())
     }
