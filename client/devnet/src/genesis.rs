@@ -1,0 +1,223 @@
+//! Genesis: every singleton is placed with its code and the empty state, then built by its own constructor, whatever the
+//! bundle.
+//!
+//! By hand are only: the system actor (its constructor cannot know the bundle), the burnt-funds account (the account
+//! constructor insists on a key address) and what [`crate::chain::Chain::install`] puts in.
+
+use std::rc::Rc;
+
+use anyhow::{Context, Result};
+use bauta_client::wallet::{Key, KeyKind};
+use cid::Cid;
+use fvm::machine::Manifest;
+use fvm::state_tree::StateTree;
+use fvm_ipld_encoding::{BytesDe, BytesSer, CborStore, RawBytes};
+use fvm_shared::address::Address;
+use fvm_shared::bigint::{BigInt, bigint_ser::BigIntSer};
+use fvm_shared::econ::TokenAmount;
+use fvm_shared::sector::RegisteredPoStProof;
+use fvm_shared::state::{ActorState, StateTreeVersion};
+use fvm_shared::version::NetworkVersion;
+use fvm_shared::{ActorID, EMPTY_ARR_CID, METHOD_CONSTRUCTOR, METHOD_SEND};
+use multihash_codetable::Code;
+
+use crate::bundle::Bundle;
+use crate::records::NetworkRecord;
+use crate::store::Store;
+use crate::vm::{Rules, SYSTEM, Vm};
+
+/// Positions in a bundle's manifest (`fil_actors_runtime::builtins::Type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Kind {
+    System = 1,
+    Init = 2,
+    Cron = 3,
+    Account = 4,
+    Power = 5,
+    Miner = 6,
+    Market = 7,
+    Reward = 10,
+    Verifreg = 11,
+    Datacap = 12,
+    Eam = 15,
+}
+
+const POWER: Address = Address::new_id(4);
+const BURNT: ActorID = 99;
+/// Power actor: CreateMiner (FRC-0042), UpdateClaimedPower, UpdatePledgeTotal.
+const CREATE_MINER: u64 = 1_173_380_165;
+const UPDATE_CLAIMED_POWER: u64 = 3;
+const UPDATE_PLEDGE_TOTAL: u64 = 6;
+
+/// FIL of the system actor: accounts and the faucet are paid from it.
+const FAUCET_FIL: i64 = 900_000_000;
+/// FIL of the reward actor.
+const MINING_FIL: i64 = 1_100_000_000;
+/// What actors are told circulates.
+const CIRCULATING_FIL: i64 = 500_000_000;
+/// What every funded account begins with.
+pub const ACCOUNT_FIL: i64 = 100_000;
+
+/// How a network begins.
+#[derive(Clone, Debug)]
+pub struct Genesis {
+    /// As `StateNetworkName` answers.
+    pub name: String,
+    /// EIP-155.
+    pub chain_id: u64,
+    /// Network version.
+    pub version: NetworkVersion,
+    /// Seconds since 1970 of epoch 0.
+    pub time: u64,
+    /// The built-in actors.
+    pub bundle: Bundle,
+    /// How many funded accounts.
+    pub accounts: u64,
+    /// Other addresses that are given money.
+    pub funded: Vec<(Address, TokenAmount)>,
+}
+
+impl Default for Genesis {
+    /// Our own actors, ten accounts, network version 28, a fixed time.
+    fn default() -> Self {
+        Self {
+            name: bauta_client::network::LOCAL_NODE_NAME.to_owned(),
+            chain_id: bauta_client::network::LOCAL_CHAIN_ID,
+            version: NetworkVersion::V28,
+            time: 1_790_000_010,
+            bundle: Bundle::default(),
+            accounts: 10,
+            funded: vec![],
+        }
+    }
+}
+
+/// The key of the funded account `index`, the same on every devnet. Everybody knows it: nothing of worth belongs there.
+pub fn account_key(index: u64) -> Key {
+    Key::from_seed(KeyKind::Secp256k1, format!("bauta devnet account {index}").as_bytes())
+}
+
+impl Genesis {
+    /// Writes the state tree of epoch 0 into the store.
+    pub(crate) fn build(&self, store: &Rc<Store>) -> Result<(NetworkRecord, Cid)> {
+        let manifest_cid = self.bundle.load(store)?;
+        let supply = TokenAmount::from_whole(FAUCET_FIL + MINING_FIL);
+        let circulating = TokenAmount::from_whole(CIRCULATING_FIL);
+        let root = singletons(store, manifest_cid)?;
+        let rules = Rules::new(self.version, self.chain_id, self.time, circulating.clone())?;
+        let mut vm = Vm::open(store, &rules, root, 0)?;
+        self.construct(&mut vm)?;
+        for index in 0..self.accounts {
+            fund(&mut vm, &account_key(index).address(), &TokenAmount::from_whole(ACCOUNT_FIL))?;
+        }
+        for (address, amount) in &self.funded {
+            fund(&mut vm, address, amount)?;
+        }
+        let anchor = anchor(&mut vm).context("the anchor miner")?;
+        let root = vm.flush()?;
+        let network = NetworkRecord {
+            name: self.name.clone(),
+            chain_id: self.chain_id,
+            version: self.version.into(),
+            genesis_time: self.time,
+            manifest: manifest_cid,
+            anchor: Some(anchor),
+            accounts: self.accounts,
+            supply,
+            circulating,
+            installed: vec![],
+        };
+        Ok((network, root))
+    }
+
+    fn construct(&self, vm: &mut Vm) -> Result<()> {
+        let id = Address::new_id;
+        let constructors: [(ActorID, RawBytes); 7] = [
+            (1, RawBytes::serialize((&self.name,))?),
+            // A bare bigint: the network's power at genesis.
+            (2, RawBytes::serialize(BigIntSer(&BigInt::default()))?),
+            // Power's OnEpochTickEnd is 5, the market's CronTick is 9.
+            (3, RawBytes::serialize((vec![(id(4), 5u64), (id(5), 9u64)],))?),
+            (4, RawBytes::default()),
+            (5, RawBytes::default()),
+            // A bare address: the root key holder, never used here.
+            (6, RawBytes::serialize(id(80))?),
+            // A bare address: the governor.
+            (7, RawBytes::serialize(id(6))?),
+        ];
+        for (actor, params) in constructors {
+            vm.implicit(&SYSTEM, &id(actor), METHOD_CONSTRUCTOR, &TokenAmount::default(), params)?
+                .ok()
+                .with_context(|| format!("the constructor of f0{actor}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Code and balance of the singletons; their states are still empty.
+fn singletons(store: &Rc<Store>, manifest_cid: Cid) -> Result<Cid> {
+    let manifest = Manifest::load(store, &manifest_cid, 1)?;
+    let code = |kind: Kind| manifest.code_by_id(kind as u32).copied().context("the bundle lacks an actor");
+    let mut tree = StateTree::new(store.clone(), StateTreeVersion::V5)?;
+    let none = TokenAmount::default;
+    let mut place = |id, code, state, balance| {
+        tree.set_actor(id, ActorState { code, state, sequence: 0, balance, delegated_address: None });
+    };
+    for (id, kind, balance) in [
+        (1, Kind::Init, none()),
+        (2, Kind::Reward, TokenAmount::from_whole(MINING_FIL)),
+        (3, Kind::Cron, none()),
+        (4, Kind::Power, none()),
+        (5, Kind::Market, none()),
+        (6, Kind::Verifreg, none()),
+        (7, Kind::Datacap, none()),
+        (10, Kind::Eam, none()),
+    ] {
+        place(id, code(kind)?, EMPTY_ARR_CID, balance);
+    }
+    // The system actor's state is how the machine finds the built-in actors.
+    let system = store.put_cbor(&(manifest_cid,), Code::Blake2b256)?;
+    place(0, code(Kind::System)?, system, TokenAmount::from_whole(FAUCET_FIL));
+    // Burnt funds: an account whose "key" is its own id address.
+    let burnt = store.put_cbor(&(Address::new_id(BURNT),), Code::Blake2b256)?;
+    place(BURNT, code(Kind::Account)?, burnt, none());
+    Ok(tree.flush()?)
+}
+
+/// Pays from the faucet, creating the account if it is new.
+pub(crate) fn fund(vm: &mut Vm, to: &Address, amount: &TokenAmount) -> Result<()> {
+    vm.implicit(&SYSTEM, to, METHOD_SEND, amount, RawBytes::default())?
+        .ok()
+        .with_context(|| format!("paying {to} from the faucet"))?;
+    Ok(())
+}
+
+/// Makes the miner that stands for the rest of the network, with power and pledge but no sectors, so that it needs no
+/// proofs.
+///
+/// Without it a small network of official actors breaks in two ways. (1) Actors v18 lock the creation deposit as vesting
+/// funds but never add it to the network's pledge total, yet subtract it when it vests or pays fees; once the total would
+/// go negative, TerminateSectors fails with exit 20 and a failing deadline cron deletes the miner's power claim. (2)
+/// Deposits and fees follow the reward per unit of network power, which is enormous if there is none.
+fn anchor(vm: &mut Vm) -> Result<ActorID> {
+    let owner = Key::from_seed(KeyKind::Secp256k1, b"bauta devnet anchor owner").address();
+    let worker = Key::from_seed(KeyKind::Bls, b"bauta devnet anchor worker").address();
+    let deposit = TokenAmount::from_whole(10_000);
+    fund(vm, &owner, &(deposit.clone() * 2u64))?;
+    fund(vm, &worker, &TokenAmount::from_whole(1))?;
+    let post = RegisteredPoStProof::StackedDRGWindow32GiBV1P1;
+    let params = RawBytes::serialize((owner, worker, post, BytesSer(b"anchor"), Vec::<BytesDe>::new()))?;
+    let made = vm.implicit(&owner, &POWER, CREATE_MINER, &deposit, params)?.ok().context("CreateMiner")?;
+    let (miner, _): (Address, Address) = made.decode()?;
+    // 3 EiB raw and 15 EiB quality-adjusted power, 100M FIL of pledge: the size of the public network.
+    let (raw, adjusted) = (BigInt::from(3u64 << 60), BigInt::from(15u64 << 60));
+    let power = RawBytes::serialize((BigIntSer(&raw), BigIntSer(&adjusted)))?;
+    let pledge = RawBytes::serialize(TokenAmount::from_whole(100_000_000))?;
+    for (method, params) in [(UPDATE_CLAIMED_POWER, power), (UPDATE_PLEDGE_TOTAL, pledge)] {
+        vm.implicit(&miner, &POWER, method, &TokenAmount::default(), params)?
+            .ok()
+            .with_context(|| format!("power actor, method {method}"))?;
+    }
+    Ok(miner.id()?)
+}

@@ -1,0 +1,45 @@
+//! What must hold after every tipset.
+
+use anyhow::Result;
+use cid::Cid;
+use fvm_ipld_blockstore::Blockstore;
+use fvm_shared::econ::TokenAmount;
+
+use crate::chain::Chain;
+
+/// Looks at the state of an installed actor: block store, root, balance; names every violation.
+pub type Check = fn(&dyn Fn(&Cid) -> Option<Vec<u8>>, &Cid, &TokenAmount) -> Vec<String>;
+
+/// Lists what is broken on the chain; empty if nothing is.
+pub(crate) fn violations(chain: &Chain) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let state = chain.state()?;
+    let total = state.total_balance()?;
+    let supply = &chain.network().supply;
+    if total != *supply {
+        found.push(format!("all balances together are {total}, but {supply} were there at genesis"));
+    }
+    for (id, actor) in state.actors()? {
+        if actor.balance.is_negative() {
+            found.push(format!("f0{id} owns {}", actor.balance));
+        }
+        if chain.store().get(&actor.state)?.is_none() {
+            found.push(format!("the state of f0{id} is missing"));
+        }
+    }
+    if let Some(check) = chain.check {
+        for (id, code) in &chain.network().installed {
+            let address = fvm_shared::address::Address::new_id(*id);
+            let Some(actor) = state.actor(&address)? else {
+                found.push(format!("the installed actor f0{id} is gone"));
+                continue;
+            };
+            if actor.code != *code {
+                found.push(format!("the code of f0{id} is not what was installed"));
+            }
+            let get = |cid: &Cid| chain.store().get(cid).ok().flatten();
+            found.extend(check(&get, &actor.state, &actor.balance).into_iter().map(|v| format!("f0{id}: {v}")));
+        }
+    }
+    Ok(found)
+}
