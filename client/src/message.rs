@@ -9,7 +9,8 @@ mod signature;
 mod signed;
 
 use cid::Cid;
-use fvm_ipld_encoding::{DAG_CBOR, RawBytes};
+use fvm_ipld_encoding::DAG_CBOR;
+pub use fvm_ipld_encoding::RawBytes;
 use fvm_shared::address::Address;
 pub use fvm_shared::econ::TokenAmount;
 pub use fvm_shared::message::Message;

@@ -61,20 +61,23 @@ impl NodeError {
 
     /// The exit code and the sentence, where a node says that a message's execution would fail.
     ///
-    /// Lotus: code 3, `message execution failed (exit=[N], vm error=[…])`; Forest words it `exit code N` or `ExitCode(N)`.
+    /// Lotus: code 3, `message execution failed (exit=[N], vm error=[…])`; others write `exit code N`, `ExitCode(N)` or `exit Name(N)`.
     pub fn execution_failure(&self) -> Option<(u32, String)> {
         let Self::Refused { code, message } = self else { return None };
         let lower = message.to_ascii_lowercase();
-        let exit =
-            ["exit=[", "exit code ", "exitcode(", "exit code: ", "exit_code: ", "exit "].iter().find_map(|marker| {
-                let at = lower.find(marker)? + marker.len();
-                let digits: String = lower[at..].chars().take_while(char::is_ascii_digit).collect();
-                digits.parse::<u32>().ok()
-            });
-        let speaks_of_execution =
-            *code == EXECUTION_REVERTED || lower.contains("execution failed") || lower.contains("exit");
-        exit.filter(|exit| *exit != 0 && speaks_of_execution).map(|exit| (exit, vm_error(message)))
+        let exit = lower.match_indices("exit").find_map(|(at, word)| exit_number(&lower[at + word.len()..]));
+        let of_execution = *code == EXECUTION_REVERTED || lower.contains("execut") || lower.contains("exit code");
+        exit.filter(|exit| *exit != 0 && of_execution).map(|exit| (exit, vm_error(message)))
     }
+}
+
+/// The number after the word `exit`: `=[18]`, ` code 18`, ` USR_FORBIDDEN(18)`.
+fn exit_number(rest: &str) -> Option<u32> {
+    let at = rest.find(|c: char| c.is_ascii_digit())?;
+    let between = &rest[..at];
+    let is_label = between.len() <= 40 && between.chars().all(|c| c.is_ascii_alphabetic() || " =[(:_".contains(c));
+    let digits: String = rest[at..].chars().take_while(char::is_ascii_digit).collect();
+    if is_label { digits.parse().ok() } else { None }
 }
 
 /// The sentence of the VM out of the node's: what stands in `vm error=[…]`, else all of it.
