@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use crate::address::Prefix;
 
-pub use devnet::{DevnetInfo, InstalledActor, ProviderSettings, Serving};
+pub use devnet::{DevnetAccount, DevnetInfo, DevnetProvider, InstalledActor, ProviderSettings, Serving};
 pub use error::NodeError;
 pub use http::{HttpNode, HttpSettings};
 pub use wait::{WaitError, WaitSettings, Waiting};

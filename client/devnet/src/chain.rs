@@ -7,6 +7,8 @@
 
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use bauta_client::message::{SignatureKind, SignedMessage};
@@ -51,6 +53,7 @@ pub struct Chain {
     pub(crate) pool: Mempool,
     pub(crate) duties: Option<Box<dyn Duties>>,
     pub(crate) check: Option<Check>,
+    pub(crate) stop: Arc<AtomicBool>,
     deadlines: Deadlines,
     heads: watch::Sender<ChainEpoch>,
 }
@@ -110,6 +113,7 @@ impl Chain {
             pool,
             duties: None,
             check: None,
+            stop: Arc::default(),
             deadlines: Deadlines::default(),
         })
     }
@@ -252,10 +256,10 @@ impl Chain {
     }
 
     /// Moves `epochs` ahead. Epochs in which nobody has a duty and no message waits are null rounds; the last one always
-    /// gets a tipset. `stop` is asked between tipsets.
-    pub fn mine(&mut self, epochs: u64, stop: impl Fn() -> bool) -> Result<()> {
+    /// gets a tipset.
+    pub fn mine(&mut self, epochs: u64) -> Result<()> {
         let target = self.head.height.checked_add_unsigned(epochs).context("no such epoch")?;
-        while self.head.height < target && !stop() {
+        while self.head.height < target {
             let next = self.head.height + 1;
             let due = if self.has_runnable()? { Some(next) } else { self.next_duty()? };
             let epoch = due.unwrap_or(target).clamp(next, target);
@@ -282,6 +286,14 @@ impl Chain {
         let answer = ask(duties.as_mut(), &Ledger::resting(self));
         self.duties = Some(duties);
         Ok(answer.map(|epoch| epoch.max(self.head.height + 1)))
+    }
+
+    /// What those with duties answer to a method of theirs; `None` if it is not theirs.
+    pub(crate) fn ask_command(&mut self, name: &str, values: &[serde_json::Value]) -> Option<Result<serde_json::Value>> {
+        let mut duties = self.duties.take()?;
+        let answer = duties.command(name, values, &Ledger::resting(self));
+        self.duties = Some(duties);
+        answer
     }
 
     /// Pays from the faucet, in a tipset of its own.
@@ -320,9 +332,11 @@ impl Chain {
     }
 
     fn try_produce(&mut self, epoch: ChainEpoch, first: &[Intervention], durable: bool) -> Result<()> {
+        ensure!(!self.stop.load(Ordering::Relaxed), "the devnet is being stopped");
         ensure!(epoch > self.head.height, "epoch {epoch} is not after the head's, {}", self.head.height);
         let mut parent_state = self.head.state;
         for tick in self.ticks(epoch)? {
+            ensure!(!self.stop.load(Ordering::Relaxed), "the devnet is being stopped");
             let mut vm = Vm::open(&self.store, &self.rules, parent_state, tick)?;
             vm.cron()?;
             parent_state = vm.flush()?;

@@ -90,11 +90,6 @@ impl Handle {
         .await
     }
 
-    /// True while long work should end early.
-    pub fn stopping(&self) -> Arc<AtomicBool> {
-        self.stop.clone()
-    }
-
     /// True if time passes only when something asks for it.
     pub fn is_on_demand(&self) -> bool {
         self.on_demand
@@ -125,6 +120,7 @@ impl Clock {
         let thread = std::thread::Builder::new().name("chain".into()).stack_size(STACK).spawn(move || {
             match open(&own) {
                 Ok(mut chain) => {
+                    chain.stop = own.stop.clone();
                     drop(own);
                     let _ = ready.send(Ok(()));
                     drop(ready);
@@ -189,7 +185,7 @@ pub(crate) fn settle(chain: &mut Chain) -> Result<()> {
         }
         let Some(awaited) = chain.awaited()? else { return Ok(()) };
         let ahead = u64::try_from(awaited - chain.epoch()).context("an awaited epoch has passed")?;
-        chain.mine(ahead, || false)?;
+        chain.mine(ahead)?;
     }
     anyhow::bail!("time was awaited for {MAX_ROUNDS} tipsets in a row")
 }

@@ -1,9 +1,23 @@
 //! A local Filecoin in one process: the real FVM, signed messages, tipsets, receipts, events, an embedded database, and
 //! JSON-RPC in the Lotus dialect.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use bauta_devnet::{Config, spawn};
+//!
+//! let devnet = spawn(Config { listen: Some(([127, 0, 0, 1], 0).into()), ..Config::default() }).await?;
+//! println!("{} at {:?}", devnet.info().await?.network_name, devnet.rpc_url());
+//! devnet.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For tests without a server or a second thread there is [`chain::Chain::in_memory`] inside [`on_large_stack`].
 
 pub mod bundle;
 pub mod chain;
 pub mod clock;
+mod config;
 mod deadlines;
 pub mod duties;
 pub mod estimate;
@@ -13,7 +27,105 @@ mod ledger;
 mod links;
 pub mod mempool;
 pub mod records;
+mod rpc;
 pub mod state;
 pub mod store;
 pub mod tipset;
 pub mod vm;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use bauta_client::node::{DevnetInfo, Node};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub use clock::on_large_stack;
+pub use config::{Config, Inhabit};
+pub use rpc::RpcError;
+
+use chain::Chain;
+use clock::{Clock, Handle};
+use rpc::Service;
+
+/// A running devnet; it stops when this is dropped.
+pub struct Devnet {
+    service: Service,
+    clock: Option<Clock>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// Starts a devnet on the current tokio runtime; returns when it answers.
+pub async fn spawn(config: Config) -> Result<Devnet> {
+    let Config { state, listen, block_time, genesis, actor, inhabit, check } = config;
+    let listener = match listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let open = move |handle: &Handle| {
+        let mut chain = match state {
+            Some(folder) => Chain::open(&folder, &genesis)?,
+            None => Chain::in_memory(&genesis)?,
+        };
+        if let Some(wasm) = actor
+            && chain.network().installed.is_empty()
+        {
+            chain.install(&wasm).context("installing the actor")?;
+        }
+        if let Some(check) = check {
+            chain.set_check(check);
+        }
+        if let Some(inhabit) = inhabit {
+            chain.set_duties(inhabit(handle.waker())?);
+        }
+        Ok(chain)
+    };
+    let clock = tokio::task::spawn_blocking(move || Clock::start(open, block_time)).await??;
+    let url = match &listener {
+        Some(listener) => Some(format!("http://{}/rpc/v1", listener.local_addr()?)),
+        None => None,
+    };
+    let service = Service { handle: clock.handle.clone(), url };
+    let stop = listener.map(|listener| {
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(rpc::serve(listener, service.clone(), stopped));
+        stop
+    });
+    Ok(Devnet { service, clock: Some(clock), stop })
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+impl Devnet {
+    /// The devnet as a node, in process.
+    pub fn node(&self) -> Arc<dyn Node> {
+        Arc::new(self.service.clone())
+    }
+
+    /// What it is and has: network, actor, providers, funded accounts with their keys.
+    pub async fn info(&self) -> Result<DevnetInfo> {
+        Ok(self.node().devnet_info().await?)
+    }
+
+    /// Where it serves JSON-RPC, if it does.
+    pub fn rpc_url(&self) -> Option<&str> {
+        self.service.url.as_deref()
+    }
+
+    /// Runs something on the chain's own thread.
+    pub fn handle(&self) -> &Handle {
+        &self.service.handle
+    }
+
+    /// Ends the server and the chain; returns when the state folder is free.
+    pub async fn shutdown(mut self) {
+        drop(self.stop.take());
+        if let Some(clock) = self.clock.take() {
+            // Waits for the chain's thread, which may be in the middle of a tipset.
+            let _ = tokio::task::spawn_blocking(move || drop(clock)).await;
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! JSON-RPC in the Lotus dialect: one table of methods, served over HTTP and in process alike.
+
+mod actors;
+mod args;
+mod chain;
+mod devnet;
+mod error;
+mod events;
+mod gas;
+mod http;
+mod market;
+mod miner;
+mod mpool;
+mod network;
+mod search;
+mod trace;
+mod tree;
+
+use async_trait::async_trait;
+use bauta_client::node::{Node, NodeError};
+use serde_json::Value;
+
+use crate::chain::Chain;
+use crate::clock::Handle;
+
+pub(crate) use args::Args;
+pub use error::RpcError;
+pub(crate) use http::serve;
+
+pub(crate) type Answer = Result<Value, RpcError>;
+
+/// How a method is carried out.
+enum Run {
+    /// Only looks.
+    Read(fn(&mut Chain, &Args) -> Answer),
+    /// May need tipsets; on demand they are made before the answer.
+    Settle(fn(&mut Chain, &Args) -> Answer),
+    /// Waits for a message.
+    Wait,
+}
+
+/// One row of the table.
+struct Method {
+    name: &'static str,
+    params: usize,
+    run: Run,
+}
+
+impl Method {
+    const fn read(name: &'static str, params: usize, run: fn(&mut Chain, &Args) -> Answer) -> Self {
+        Self { name, params, run: Run::Read(run) }
+    }
+
+    const fn settle(name: &'static str, params: usize, run: fn(&mut Chain, &Args) -> Answer) -> Self {
+        Self { name, params, run: Run::Settle(run) }
+    }
+}
+
+/// All methods, room by room.
+const TABLES: &[&[Method]] = &[
+    network::METHODS,
+    chain::METHODS,
+    events::METHODS,
+    mpool::METHODS,
+    gas::METHODS,
+    search::METHODS,
+    actors::METHODS,
+    tree::METHODS,
+    miner::METHODS,
+    market::METHODS,
+    devnet::METHODS,
+];
+
+/// What answers: the chain's thread, and what is known about how it is reached.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub handle: Handle,
+    /// Where JSON-RPC is served; absent in process.
+    pub url: Option<String>,
+}
+
+impl Service {
+    /// Answers one call.
+    pub async fn call(&self, name: &str, params: Value) -> Answer {
+        let found = TABLES.iter().copied().flatten().find(|method| method.name == name);
+        let Some(method) = found else { return self.call_unknown(name, params).await };
+        let args = Args::new(method.name, method.params, params, self)?;
+        match method.run {
+            Run::Read(run) => self.handle.run(move |chain| run(chain, &args)).await?,
+            Run::Settle(run) => {
+                let (answer, settled) = self.handle.run_and_settle(move |chain| run(chain, &args)).await?;
+                settled.map_err(|e| RpcError::application(format!("{e:#}")))?;
+                answer
+            }
+            Run::Wait => search::wait(&self.handle, &args).await,
+        }
+    }
+
+    /// Methods that only those with duties know.
+    async fn call_unknown(&self, name: &str, params: Value) -> Answer {
+        if !name.starts_with("Devnet.") {
+            return Err(RpcError::unknown_method(name));
+        }
+        let name = name.to_owned();
+        let values = args::positional(params)?;
+        let (answer, settled) = self.handle.run_and_settle(move |chain| chain.command(&name, &values)).await?;
+        settled.map_err(|e| RpcError::application(format!("{e:#}")))?;
+        answer
+    }
+}
+
+#[async_trait]
+impl Node for Service {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, NodeError> {
+        self.call(method, params).await.map_err(|e| NodeError::Refused { code: e.code, message: e.message })
+    }
+}

@@ -1,0 +1,148 @@
+//! Actors, addresses, balances, calls.
+
+use std::time::Instant;
+
+use bauta_client::message::{self, Message};
+use bauta_client::node::json::{ActorState, AddressJson, GasCost, InvocResult, MessageJson, TipsetKey, TokenJson};
+use fvm::machine::Manifest;
+use fvm_ipld_hamt::{BytesKey, Hamt};
+use fvm_shared::address::{Address, Protocol};
+use fvm_shared::econ::TokenAmount;
+use fvm_shared::{ActorID, HAMT_BIT_WIDTH};
+
+use super::args::answer;
+use super::chain::{find, show_receipt};
+use super::{Answer, Args, Method, RpcError, trace};
+use crate::chain::Chain;
+use crate::genesis::Kind;
+use crate::state::State;
+use crate::vm::{BLOCK_GAS, Outcome, Vm};
+
+pub(super) const METHODS: &[Method] = &[
+    Method::read("Filecoin.WalletBalance", 1, balance),
+    Method::read("Filecoin.StateGetActor", 2, get_actor),
+    Method::read("Filecoin.StateLookupID", 2, lookup_id),
+    Method::read("Filecoin.StateAccountKey", 2, account_key),
+    Method::read("Filecoin.StateLookupRobustAddress", 2, lookup_robust),
+    Method::read("Filecoin.StateCall", 2, call),
+];
+
+/// The state that a tipset's readers see: that before its own messages.
+pub(super) fn state_at(chain: &Chain, key: &TipsetKey) -> Result<State, RpcError> {
+    Ok(State::at(chain.store(), &find(chain, key)?.parent_state)?)
+}
+
+/// An actor's entry in JSON.
+pub(super) fn show(actor: &fvm_shared::state::ActorState) -> ActorState {
+    ActorState {
+        code: actor.code,
+        head: actor.state,
+        nonce: actor.sequence,
+        balance: actor.balance.clone(),
+        delegated_address: actor.delegated_address,
+    }
+}
+
+fn balance(chain: &mut Chain, args: &Args) -> Answer {
+    let actor = state_at(chain, &TipsetKey::HEAD)?.actor(&args.address(0)?)?;
+    answer(TokenJson(actor.map(|a| a.balance).unwrap_or_default()))
+}
+
+fn get_actor(chain: &mut Chain, args: &Args) -> Answer {
+    let address = args.address(0)?;
+    let actor = state_at(chain, &args.key(1)?)?.actor(&address)?;
+    answer(show(&actor.ok_or_else(|| RpcError::unresolved(address))?))
+}
+
+fn lookup_id(chain: &mut Chain, args: &Args) -> Answer {
+    let id = state_at(chain, &args.key(1)?)?.resolve(&args.address(0)?)?;
+    answer(AddressJson(Address::new_id(id.ok_or_else(RpcError::actor_not_found)?)))
+}
+
+fn account_key(chain: &mut Chain, args: &Args) -> Answer {
+    let address = args.address(0)?;
+    if matches!(address.protocol(), Protocol::Secp256k1 | Protocol::BLS) {
+        return answer(AddressJson(address));
+    }
+    let state = state_at(chain, &args.key(1)?)?;
+    let actor = state.actor(&address)?.ok_or_else(|| RpcError::unresolved(address))?;
+    if let Some(delegated) = actor.delegated_address {
+        return answer(AddressJson(delegated));
+    }
+    if actor.code != account_code(chain)? {
+        return Err(RpcError::application(format!("failed to get account actor state for {address}: not an account actor")));
+    }
+    let (key,): (Address,) = state.object(&address)?;
+    answer(AddressJson(key))
+}
+
+fn account_code(chain: &Chain) -> Result<cid::Cid, RpcError> {
+    let manifest = Manifest::load(chain.store(), &chain.network().manifest, 1)?;
+    let code = manifest.code_by_id(Kind::Account as u32).copied();
+    code.ok_or_else(|| RpcError::application("the bundle lacks accounts"))
+}
+
+fn lookup_robust(chain: &mut Chain, args: &Args) -> Answer {
+    let address = args.address(0)?;
+    let Ok(id) = address.id() else { return answer(AddressJson(address)) };
+    let state = state_at(chain, &args.key(1)?)?;
+    if state.actor(&address)?.is_none() {
+        return Err(RpcError::unresolved(address));
+    }
+    let (map, _, _): (cid::Cid, ActorID, String) = state.object(&Address::new_id(1))?;
+    let map: Hamt<_, ActorID> = Hamt::load_with_bit_width(&map, chain.store().clone(), HAMT_BIT_WIDTH)
+        .map_err(|e| RpcError::application(format!("the init actor's map: {e}")))?;
+    let mut found = None;
+    map.for_each(|key: &BytesKey, value| {
+        if *value == id {
+            found = Address::from_bytes(key).ok();
+        }
+        Ok(())
+    })
+    .map_err(|e| RpcError::application(format!("the init actor's map: {e}")))?;
+    let robust = found.ok_or_else(|| RpcError::application(format!("no robust address for {address}")))?;
+    answer(AddressJson(robust))
+}
+
+fn call(chain: &mut Chain, args: &Args) -> Answer {
+    let call: MessageJson = args.get(0)?;
+    let tipset = find(chain, &args.key(1)?)?;
+    let start = Instant::now();
+    let mut vm = Vm::open_tracing(chain.store(), &chain.rules, tipset.parent_state, tipset.height)?;
+    let from = call.message.from;
+    let Some(sender) = vm.actor(&from)? else {
+        return Err(RpcError::application(format!("sender {from} not found on chain: sender validation failed")));
+    };
+    let mut run = call.message;
+    run.sequence = sender.sequence;
+    if run.gas_limit == 0 {
+        run.gas_limit = BLOCK_GAS;
+    }
+    if run.gas_limit > BLOCK_GAS {
+        return Err(RpcError::application(format!("gas limit {} is more than a block's, {BLOCK_GAS}", run.gas_limit)));
+    }
+    let outcome = vm.unpaid(run.clone())?;
+    answer(result(run, call.null_params, outcome, start))
+}
+
+fn result(message: Message, null_params: bool, outcome: Outcome, start: Instant) -> InvocResult {
+    let none = TokenAmount::default;
+    InvocResult {
+        msg_cid: message::cid(&message),
+        msg_rct: Some(show_receipt(&outcome.receipt())),
+        gas_cost: GasCost {
+            message: None,
+            gas_used: none(),
+            base_fee_burn: none(),
+            over_estimation_burn: none(),
+            miner_penalty: none(),
+            miner_tip: none(),
+            refund: none(),
+            total_cost: none(),
+        },
+        execution_trace: trace::build(&message, &outcome),
+        error: outcome.failure.trim().to_owned(),
+        duration: i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX),
+        msg: MessageJson { message, null_params },
+    }
+}

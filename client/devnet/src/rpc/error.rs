@@ -1,0 +1,104 @@
+//! Errors in the Lotus dialect: code, sentence, and the HTTP status that go-jsonrpc gives them.
+
+use serde_json::{Value, json};
+
+use crate::clock::Stopped;
+use crate::estimate::EstimateError;
+
+/// Why a call has no result.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message} (code {code})")]
+pub struct RpcError {
+    /// JSON-RPC code; 1 is any application error.
+    pub code: i64,
+    /// The sentence.
+    pub message: String,
+}
+
+const APPLICATION: i64 = 1;
+const EXECUTION_REVERTED: i64 = 3;
+const ACTOR_NOT_FOUND: i64 = 11;
+const PARSE: i64 = -32700;
+const INVALID_REQUEST: i64 = -32600;
+const METHOD_NOT_FOUND: i64 = -32601;
+const INVALID_PARAMS: i64 = -32602;
+
+impl RpcError {
+    /// The node could not do what was asked.
+    pub fn application(message: impl Into<String>) -> Self {
+        Self { code: APPLICATION, message: message.into() }
+    }
+
+    pub(crate) fn actor_not_found() -> Self {
+        Self { code: ACTOR_NOT_FOUND, message: "actor not found".into() }
+    }
+
+    /// An address that is not on chain, in the words of most of Lotus's methods.
+    pub(crate) fn unresolved(address: impl std::fmt::Display) -> Self {
+        Self::application(format!("resolution lookup failed ({address}): resolve address {address}: actor not found"))
+    }
+
+    pub(crate) fn reverted(message: impl Into<String>) -> Self {
+        Self { code: EXECUTION_REVERTED, message: message.into() }
+    }
+
+    pub(crate) fn unknown_method(name: &str) -> Self {
+        Self { code: METHOD_NOT_FOUND, message: format!("method '{name}' not found") }
+    }
+
+    pub(crate) fn arity(name: &str, got: usize, want: usize) -> Self {
+        Self { code: INVALID_PARAMS, message: format!("wrong param count (method '{name}'): {got} != {want}") }
+    }
+
+    pub(crate) fn param(name: &str, reason: impl std::fmt::Display) -> Self {
+        Self { code: PARSE, message: format!("unmarshaling params for '{name}': {reason}") }
+    }
+
+    pub(crate) fn parse(reason: impl std::fmt::Display) -> Self {
+        Self { code: PARSE, message: format!("unmarshaling request: {reason}") }
+    }
+
+    pub(crate) fn invalid_request(reason: &str) -> Self {
+        Self { code: INVALID_REQUEST, message: reason.to_owned() }
+    }
+
+    /// The HTTP status that go-jsonrpc answers with.
+    pub(crate) fn status(&self) -> u16 {
+        match self.code {
+            PARSE | METHOD_NOT_FOUND | INVALID_PARAMS => 500,
+            INVALID_REQUEST => 400,
+            _ => 200,
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "code": self.code, "message": self.message })
+    }
+}
+
+impl From<anyhow::Error> for RpcError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::application(format!("{error:#}"))
+    }
+}
+
+impl From<crate::store::StoreError> for RpcError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::application(error.to_string())
+    }
+}
+
+impl From<Stopped> for RpcError {
+    fn from(error: Stopped) -> Self {
+        Self::application(error.to_string())
+    }
+}
+
+impl From<EstimateError> for RpcError {
+    fn from(error: EstimateError) -> Self {
+        match error {
+            EstimateError::Fails { .. } => Self::reverted(error.to_string()),
+            other => Self::application(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Miner actors, asked through their own methods, so that any bundle answers.
+
+use bauta_client::node::json::{BeneficiaryTerm, MinerInfo, PendingBeneficiaryChange, TipsetKey};
+use cid::multibase::{Base, encode};
+use cid::multihash::Multihash;
+use fvm_ipld_encoding::de::DeserializeOwned;
+use fvm_ipld_encoding::{BytesDe, RawBytes};
+use fvm_shared::address::Address;
+use fvm_shared::clock::ChainEpoch;
+use fvm_shared::econ::TokenAmount;
+use serde_json::json;
+
+use super::args::answer;
+use super::chain::find;
+use super::{Answer, Args, Method, RpcError, actors};
+use crate::chain::Chain;
+use crate::deadlines::MinerState;
+use crate::vm::SYSTEM;
+
+pub(super) const METHODS: &[Method] = &[
+    Method::read("Filecoin.StateMinerInfo", 2, info),
+    Method::read("Filecoin.StateMinerProvingDeadline", 2, proving_deadline),
+];
+
+/// Internal; any caller may.
+const CONTROL_ADDRESSES: u64 = 2;
+const GET_OWNER: u64 = 3_275_365_574;
+const GET_SECTOR_SIZE: u64 = 3_858_292_296;
+const GET_PEER_ID: u64 = 2_812_875_329;
+const GET_MULTIADDRS: u64 = 1_332_909_407;
+const GET_BENEFICIARY: u64 = 4_158_972_569;
+
+const PROVING_PERIOD: ChainEpoch = 2880;
+const WINDOW: ChainEpoch = 60;
+const DEADLINES: u64 = 48;
+const CHALLENGE_LOOKBACK: ChainEpoch = 20;
+const FAULT_CUTOFF: ChainEpoch = 70;
+
+/// Sector size, number of the window proof's type, sectors of a partition.
+const SIZES: [(u64, i64, u64); 5] =
+    [(2 << 10, 10, 2), (8 << 20, 11, 2), (512 << 20, 12, 2), (32 << 30, 13, 2349), (64 << 30, 14, 2300)];
+
+type Term = (TokenAmount, TokenAmount, ChainEpoch);
+type PendingChange = (Address, TokenAmount, ChainEpoch, bool, bool);
+
+fn info(chain: &mut Chain, args: &Args) -> Answer {
+    let (miner, key) = (args.address(0)?, args.key(1)?);
+    let (owner, worker, control): (Address, Address, Vec<Address>) = ask(chain, &key, &miner, CONTROL_ADDRESSES)?;
+    let (_, pending_owner): (Address, Option<Address>) = ask(chain, &key, &miner, GET_OWNER)?;
+    let sector_size: u64 = ask(chain, &key, &miner, GET_SECTOR_SIZE)?;
+    let (peer,): (BytesDe,) = ask(chain, &key, &miner, GET_PEER_ID)?;
+    let (multiaddrs,): (Vec<BytesDe>,) = ask(chain, &key, &miner, GET_MULTIADDRS)?;
+    let ((beneficiary, term), change): ((Address, Term), Option<PendingChange>) =
+        ask(chain, &key, &miner, GET_BENEFICIARY)?;
+    let size = SIZES.iter().find(|(size, ..)| *size == sector_size);
+    let (_, proof, partition) = size.ok_or_else(|| RpcError::application(format!("sector size {sector_size}?")))?;
+    answer(MinerInfo {
+        owner,
+        worker,
+        new_worker: None,
+        control_addresses: control,
+        worker_change_epoch: -1,
+        peer_id: peer_id(&peer.0),
+        multiaddrs: multiaddrs.into_iter().map(|m| m.0).collect(),
+        window_post_proof_type: json!(proof),
+        sector_size,
+        window_post_partition_sectors: *partition,
+        consensus_fault_elapsed: -1,
+        pending_owner_address: pending_owner,
+        beneficiary,
+        beneficiary_term: Some(BeneficiaryTerm { quota: term.0, used_quota: term.1, expiration: term.2 }),
+        pending_beneficiary_term: change.map(|c| PendingBeneficiaryChange {
+            new_beneficiary: c.0,
+            new_quota: c.1,
+            new_expiration: c.2,
+            approved_by_beneficiary: c.3,
+            approved_by_nominee: c.4,
+        }),
+    })
+}
+
+/// A libp2p peer id is a multihash; it is written in base58.
+fn peer_id(bytes: &[u8]) -> Option<String> {
+    Multihash::<64>::from_bytes(bytes).ok().map(|_| encode(Base::Base58Btc, bytes)[1..].to_owned())
+}
+
+/// Calls a method without params as the system actor would.
+fn ask<T: DeserializeOwned>(chain: &Chain, key: &TipsetKey, miner: &Address, method: u64) -> Result<T, RpcError> {
+    call(chain, key, miner, method, RawBytes::default(), || RpcError::unresolved(miner))
+}
+
+/// Calls a method at a tipset and decodes its value; an exit code is `failure`.
+pub(super) fn call<T: DeserializeOwned>(
+    chain: &Chain,
+    key: &TipsetKey,
+    to: &Address,
+    method: u64,
+    params: RawBytes,
+    failure: impl Fn() -> RpcError,
+) -> Result<T, RpcError> {
+    let tipset = find(chain, key)?;
+    let outcome = chain.query_at(tipset.parent_state, tipset.height, &SYSTEM, to, method, params)?;
+    if !outcome.exit.is_success() {
+        return Err(failure());
+    }
+    Ok(outcome.decode()?)
+}
+
+fn proving_deadline(chain: &mut Chain, args: &Args) -> Answer {
+    let (miner, key) = (args.address(0)?, args.key(1)?);
+    let now = find(chain, &key)?.height;
+    let state = actors::state_at(chain, &key)?;
+    if state.actor(&miner)?.is_none() {
+        return Err(RpcError::unresolved(miner));
+    }
+    let miner: MinerState = state.object(&miner)?;
+    let into = (now - miner.10).rem_euclid(PROVING_PERIOD);
+    let index = into / WINDOW;
+    let period_start = now - into;
+    let open = period_start + index * WINDOW;
+    answer(json!({
+        "CurrentEpoch": now,
+        "PeriodStart": period_start,
+        "Index": index,
+        "Open": open,
+        "Close": open + WINDOW,
+        "Challenge": open - CHALLENGE_LOOKBACK,
+        "FaultCutoff": open - FAULT_CUTOFF,
+        "WPoStPeriodDeadlines": DEADLINES,
+        "WPoStProvingPeriod": PROVING_PERIOD,
+        "WPoStChallengeWindow": WINDOW,
+        "WPoStChallengeLookback": CHALLENGE_LOOKBACK,
+        "FaultDeclarationCutoff": FAULT_CUTOFF,
+    }))
+}
