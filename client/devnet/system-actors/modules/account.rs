@@ -1,2 +1,2 @@
 //! The `account` module.
-bauta_system_actors::export!(account);
+bauta_system_actors::export!(account::invoke);

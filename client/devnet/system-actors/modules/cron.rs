@@ -1,2 +1,2 @@
 //! The `cron` module.
-bauta_system_actors::export!(cron);
+bauta_system_actors::export!(cron::invoke);

@@ -1,2 +1,2 @@
 //! The `init` module.
-bauta_system_actors::export!(init);
+bauta_system_actors::export!(init::invoke);

@@ -1,2 +1,2 @@
 //! The `placeholder` module.
-bauta_system_actors::export!(placeholder);
+bauta_system_actors::export!(others::placeholder);

@@ -1,2 +1,2 @@
 //! The `reward` module.
-bauta_system_actors::export!(reward);
+bauta_system_actors::export!(reward::invoke);

@@ -1,2 +1,2 @@
 //! The `storagemarket` module.
-bauta_system_actors::export!(storagemarket);
+bauta_system_actors::export!(storagemarket::invoke);

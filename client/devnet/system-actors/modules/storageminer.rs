@@ -1,2 +1,2 @@
 //! The `storageminer` module.
-bauta_system_actors::export!(storageminer);
+bauta_system_actors::export!(miner::invoke);

@@ -1,2 +1,2 @@
 //! The `storagepower` module.
-bauta_system_actors::export!(storagepower);
+bauta_system_actors::export!(power::invoke);

@@ -1,2 +1,2 @@
 //! The `system` module.
-bauta_system_actors::export!(system);
+bauta_system_actors::export!(system::invoke);

@@ -1,2 +1,2 @@
 //! The `verifiedregistry` module.
-bauta_system_actors::export!(verifiedregistry);
+bauta_system_actors::export!(verifiedregistry::invoke);

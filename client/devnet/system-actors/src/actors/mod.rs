@@ -1,0 +1,12 @@
+//! The actors: one `invoke` each, called by the module of the same name.
+
+pub mod account;
+pub mod cron;
+pub mod init;
+pub mod miner;
+pub mod others;
+pub mod power;
+pub mod reward;
+pub mod storagemarket;
+pub mod system;
+pub mod verifiedregistry;

@@ -1,0 +1,276 @@
+//! What the VM offers an actor, and the frame every message runs in.
+
+use cid::Cid;
+use fvm_ipld_blockstore::{Block, Blockstore};
+use fvm_ipld_encoding::ipld_block::IpldBlock;
+use fvm_ipld_encoding::{CBOR, to_vec};
+use fvm_sdk::{actor, message, network, sself};
+use fvm_shared::address::Address;
+use fvm_shared::econ::TokenAmount;
+use fvm_shared::error::{ErrorNumber, ExitCode};
+use fvm_shared::event::{ActorEvent, Entry, Flags};
+use fvm_shared::sys::SendFlags;
+use fvm_shared::{ActorID, METHOD_SEND, MethodNum, Response};
+use multihash_codetable::Code;
+use num_traits::Zero;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::blocks;
+use crate::failure::{Failure, Result, failure, forbidden, illegal_argument, illegal_state};
+use crate::method::FIRST_EXPORTED;
+
+/// The system actor.
+pub const SYSTEM: ActorID = 0;
+/// The init actor.
+pub const INIT: ActorID = 1;
+/// The reward actor.
+pub const REWARD: ActorID = 2;
+/// The cron actor.
+pub const CRON: ActorID = 3;
+/// The power actor.
+pub const POWER: ActorID = 4;
+/// The market actor.
+pub const MARKET: ActorID = 5;
+/// The Ethereum address manager.
+pub const EAM: ActorID = 10;
+/// The account that money is burnt to.
+pub const BURNT_FUNDS: ActorID = 99;
+
+/// Type ids of built-in actors: their place in the manifest.
+#[allow(missing_docs)]
+pub mod kind {
+    pub const ACCOUNT: i32 = 4;
+    pub const POWER: i32 = 5;
+    pub const MINER: i32 = 6;
+    pub const PAYMENT_CHANNEL: i32 = 8;
+    pub const MULTISIG: i32 = 9;
+    pub const PLACEHOLDER: i32 = 13;
+    pub const EVM: i32 = 14;
+}
+
+/// What a method returns: a block, or nothing.
+pub type Answer = Result<Option<IpldBlock>>;
+
+/// The params of a message.
+pub struct Params(Option<IpldBlock>);
+
+impl Params {
+    /// Decodes them. Exit 21: they do not decode.
+    pub fn get<T: DeserializeOwned>(&self) -> Result<T> {
+        let block = self.0.as_ref().ok_or_else(|| failure(ExitCode::USR_SERIALIZATION, "params expected"))?;
+        block.deserialize().map_err(|_| failure(ExitCode::USR_SERIALIZATION, "params do not decode"))
+    }
+
+    /// Exit 16: there are some.
+    pub fn none(&self) -> Result<()> {
+        if self.0.is_some() { Err(illegal_argument("method expects no arguments")) } else { Ok(()) }
+    }
+}
+
+/// Runs one message. `restricted`: internal methods are for built-in callers only.
+pub fn run(params_id: u32, restricted: bool, handle: fn(MethodNum, &Params) -> Answer) -> u32 {
+    fvm_sdk::initialize();
+    let method = message::method_number();
+    let answer = (|| {
+        if restricted && method < FIRST_EXPORTED {
+            match kind_of(message::caller()) {
+                None | Some(kind::EVM) => return Err(forbidden("internal method: caller must be built-in")),
+                Some(_) => {}
+            }
+        }
+        let params = message::params_raw(params_id).map_err(|_| illegal_argument("unreadable params"))?;
+        handle(method, &Params(params))
+    })();
+    match answer {
+        Ok(None) => fvm_sdk::NO_DATA_BLOCK_ID,
+        Ok(Some(block)) => fvm_sdk::ipld::put_block(block.codec, &block.data).unwrap_or_else(|_| {
+            fvm_sdk::vm::exit(ExitCode::USR_ILLEGAL_STATE.value(), None, Some("return value too large"))
+        }),
+        Err(Failure { code, why }) => fvm_sdk::vm::exit(code.value(), None, Some(&why)),
+    }
+}
+
+/// Exit 22: the actor has no such method.
+pub fn unhandled() -> Answer {
+    Err(failure(ExitCode::USR_UNHANDLED_MESSAGE, "invalid method"))
+}
+
+/// A return value.
+pub fn reply(value: &impl Serialize) -> Answer {
+    Ok(Some(IpldBlock { codec: CBOR, data: to_vec(value)? }))
+}
+
+/// No return value.
+pub fn done() -> Answer {
+    Ok(None)
+}
+
+// --- caller ----------------------------------------------------------------------------------------------------------
+
+/// Exit 18: the caller is none of these.
+pub fn caller_is(allowed: &[ActorID]) -> Result<()> {
+    if allowed.contains(&message::caller()) { Ok(()) } else { Err(forbidden("caller is not allowed")) }
+}
+
+/// Exit 18: the caller is not a miner actor. Returns its id.
+pub fn caller_is_miner() -> Result<ActorID> {
+    let caller = message::caller();
+    if kind_of(caller) == Some(kind::MINER) { Ok(caller) } else { Err(forbidden("caller is not a miner")) }
+}
+
+/// Type of a built-in actor.
+pub fn kind_of(id: ActorID) -> Option<i32> {
+    actor::get_actor_code_cid(&Address::new_id(id)).and_then(|code| actor::get_builtin_actor_type(&code))
+}
+
+/// The id behind an address.
+pub fn resolve(address: &Address) -> Option<ActorID> {
+    actor::resolve_address(address)
+}
+
+/// Current epoch.
+pub fn now() -> i64 {
+    network::curr_epoch()
+}
+
+// --- state -----------------------------------------------------------------------------------------------------------
+
+/// The VM's blocks.
+#[derive(Debug, Clone, Copy)]
+pub struct Store;
+
+impl Blockstore for Store {
+    fn get(&self, cid: &Cid) -> anyhow::Result<Option<Vec<u8>>> {
+        // The VM aborts the message by itself where a block is unreachable.
+        Ok(fvm_sdk::ipld::get(cid).ok())
+    }
+
+    fn put_keyed(&self, cid: &Cid, data: &[u8]) -> anyhow::Result<()> {
+        let hash = cid.hash();
+        match fvm_sdk::ipld::put(hash.code(), hash.size().into(), cid.codec(), data) {
+            Ok(stored) if stored == *cid => Ok(()),
+            _ => Err(anyhow::Error::msg("put failed")),
+        }
+    }
+
+    // The VM hashes: no hash function has to be compiled in.
+    fn put<D: AsRef<[u8]>>(&self, code: Code, block: &Block<D>) -> anyhow::Result<Cid> {
+        fvm_sdk::ipld::put(code.into(), 32, block.codec, block.data.as_ref())
+            .map_err(|_| anyhow::Error::msg("put failed"))
+    }
+}
+
+/// The actor's state.
+pub fn load<S: DeserializeOwned>() -> Result<S> {
+    let root = sself::root().map_err(|_| illegal_state("no state"))?;
+    blocks::get(&Store, &root)
+}
+
+/// Replaces the actor's state.
+pub fn save(state: &impl Serialize) -> Result<()> {
+    let root = blocks::put(&Store, state)?;
+    sself::set_root(&root).map_err(|_| failure(ExitCode::USR_READ_ONLY, "state cannot be written"))
+}
+
+/// The actor's balance, with what this message brought.
+pub fn balance() -> TokenAmount {
+    sself::current_balance()
+}
+
+// --- other actors ----------------------------------------------------------------------------------------------------
+
+/// Calls another actor. The outer result is the VM's: the call could not be made at all.
+pub fn try_send(
+    to: &Address,
+    method: MethodNum,
+    params: Option<IpldBlock>,
+    value: TokenAmount,
+    flags: SendFlags,
+) -> std::result::Result<Response, ErrorNumber> {
+    fvm_sdk::send::send(to, method, params, value, None, flags)
+}
+
+/// Params for another actor.
+pub fn block(params: &impl Serialize) -> Result<Option<IpldBlock>> {
+    Ok(Some(IpldBlock { codec: CBOR, data: to_vec(params)? }))
+}
+
+/// What a call came back with, or how it failed: with the callee's exit code.
+pub fn outcome(response: std::result::Result<Response, ErrorNumber>) -> Answer {
+    match response {
+        Ok(Response { exit_code, return_data }) if exit_code.is_success() => Ok(return_data),
+        Ok(Response { exit_code, .. }) => {
+            let code = match exit_code {
+                ExitCode::SYS_MISSING_RETURN | ExitCode::SYS_ILLEGAL_INSTRUCTION | ExitCode::SYS_ILLEGAL_EXIT_CODE => {
+                    ExitCode::USR_UNSPECIFIED
+                }
+                code if code.is_system_error() => ExitCode::USR_ASSERTION_FAILED,
+                code => code,
+            };
+            Err(failure(code, "a called actor failed"))
+        }
+        Err(ErrorNumber::NotFound) => Err(failure(ExitCode::USR_UNSPECIFIED, "receiver not found")),
+        Err(ErrorNumber::InsufficientFunds) => Err(failure(ExitCode::USR_INSUFFICIENT_FUNDS, "not enough funds")),
+        Err(ErrorNumber::ReadOnly) => Err(failure(ExitCode::USR_READ_ONLY, "read-only call")),
+        Err(_) => Err(failure(ExitCode::USR_ASSERTION_FAILED, "send failed")),
+    }
+}
+
+/// Calls an actor and passes its failure on.
+pub fn send(to: ActorID, method: MethodNum, params: Option<IpldBlock>, value: TokenAmount) -> Answer {
+    outcome(try_send(&Address::new_id(to), method, params, value, SendFlags::default()))
+}
+
+/// Calls an actor for its answer.
+pub fn ask<T: DeserializeOwned>(to: ActorID, method: MethodNum, params: Option<IpldBlock>) -> Result<T> {
+    decode(send(to, method, params, TokenAmount::zero())?)
+}
+
+/// Decodes what another actor returned.
+pub fn decode<T: DeserializeOwned>(data: Option<IpldBlock>) -> Result<T> {
+    let unreadable = || failure(ExitCode::USR_SERIALIZATION, "unreadable return value");
+    data.ok_or_else(unreadable)?.deserialize().map_err(|_| unreadable())
+}
+
+/// Pays an actor.
+pub fn pay(to: ActorID, amount: TokenAmount) -> Result<()> {
+    send(to, METHOD_SEND, None, amount).map(|_| ())
+}
+
+/// Takes money out of the world.
+pub fn burn(amount: TokenAmount) -> Result<()> {
+    if amount.is_positive() { pay(BURNT_FUNDS, amount) } else { Ok(()) }
+}
+
+// --- events ----------------------------------------------------------------------------------------------------------
+
+/// An event under construction.
+pub struct Event(Vec<Entry>);
+
+impl Event {
+    /// An event of a type.
+    pub fn of(kind: &str) -> Result<Self> {
+        Self(vec![]).entry("$type", &kind, Flags::FLAG_INDEXED_ALL)
+    }
+
+    /// Adds a field that is searchable by key and value.
+    pub fn indexed(self, key: &str, value: &impl Serialize) -> Result<Self> {
+        self.entry(key, value, Flags::FLAG_INDEXED_ALL)
+    }
+
+    /// Adds a field that is searchable by key.
+    pub fn field(self, key: &str, value: &impl Serialize) -> Result<Self> {
+        self.entry(key, value, Flags::FLAG_INDEXED_KEY)
+    }
+
+    fn entry(mut self, key: &str, value: &impl Serialize, flags: Flags) -> Result<Self> {
+        self.0.push(Entry { flags, key: key.into(), codec: CBOR, value: to_vec(value)? });
+        Ok(self)
+    }
+
+    /// Emits it.
+    pub fn emit(self) -> Result<()> {
+        fvm_sdk::event::emit_event(&ActorEvent::from(self.0)).map_err(|_| illegal_state("event refused"))
+    }
+}
