@@ -1,6 +1,7 @@
 //! To be written.
 
 pub mod crypt;
+pub mod car;
 pub mod deal;
 pub mod piece;
 
@@ -12,6 +13,11 @@ pub mod network;
 pub mod node;
 
 pub mod actor;
+pub mod access;
+pub mod share;
+pub mod keyring;
+pub mod fetch;
+pub mod bounty;
 pub mod sender;
 
 #[cfg(test)]
