@@ -145,7 +145,7 @@ pub struct PieceManifest {
     /// Padded size.
     pub size: PaddedPieceSize,
     /// Ignored: there is no datacap (FIP-0118).
-    pub allocation: Option<(ActorID, u64)>,
+    _allocation: Option<(ActorID, u64)>,
     /// Who is to be told, and what.
     pub notify: Vec<(Address, RawBytes)>,
 }
