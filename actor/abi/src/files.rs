@@ -1,5 +1,9 @@
 //! Files: who owns which content.
 
+mod block;
+
+pub use block::*;
+
 use cid::Cid;
 use fvm_ipld_encoding::strict_bytes;
 use fvm_ipld_encoding::tuple::*;
