@@ -1,0 +1,121 @@
+//! SHA-NI: one instruction does two rounds, but takes four cycles and is issued every second one; so four independent
+//! nodes are interleaved.
+#![allow(
+    unsafe_code,
+    reason = "SHA instructions have no safe form; every pointer comes from a slice whose length is checked beside it"
+)]
+
+use core::arch::x86_64::*;
+
+use super::Kernel;
+use super::constants::{IV, K, PADDING};
+use super::portable::lane_roots_by_layers;
+use crate::Commitment;
+use crate::chunk::{Batch, LANES};
+
+/// Makes the kernel where the CPU has the instructions.
+pub(super) fn kernel() -> Option<Kernel> {
+    is_available().then_some(Kernel { lane_roots, hash_layer })
+}
+
+fn is_available() -> bool {
+    is_x86_feature_detected!("sha") && is_x86_feature_detected!("ssse3") && is_x86_feature_detected!("sse4.1")
+}
+
+fn lane_roots(batch: &Batch, roots: &mut [Commitment; LANES]) {
+    // SAFETY: only `kernel` hands this function out, and it has seen the features.
+    unsafe { lane_roots_here(batch, roots) }
+}
+
+fn hash_layer(nodes: &mut [Commitment]) {
+    // SAFETY: as above.
+    unsafe { hash_layer_from(nodes, 0) }
+}
+
+/// Hashes the pairs of a layer from this one on, if the CPU has the instructions; says whether.
+pub(super) fn try_hash_layer_from(nodes: &mut [Commitment], from: usize) -> bool {
+    let available = is_available();
+    if available {
+        // SAFETY: the features are there.
+        unsafe { hash_layer_from(nodes, from) }
+    }
+    available
+}
+
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+fn lane_roots_here(batch: &Batch, roots: &mut [Commitment; LANES]) {
+    lane_roots_by_layers(batch, roots, |nodes| hash_layer_from(nodes, 0));
+}
+
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+fn hash_layer_from(nodes: &mut [Commitment], from: usize) {
+    let (mut i, pairs) = (from, nodes.len() / 2);
+    let base = nodes.as_mut_ptr();
+    while i < pairs {
+        let n = if pairs - i >= 4 { 4 } else { 1 };
+        // SAFETY: nodes 2i to 2(i + n) are read, all before nodes i to i + n are written, and 2(i + n) <= 2 * pairs <= len.
+        unsafe {
+            match n {
+                4 => hash::<4>(base.add(2 * i).cast(), base.add(i)),
+                _ => hash::<1>(base.add(2 * i).cast(), base.add(i)),
+            }
+        }
+        i += n;
+    }
+}
+
+/// Hashes N messages of 64 bytes into N nodes.
+///
+/// # Safety
+///
+/// The CPU has SHA, SSSE3 and SSE4.1; the pointers are good for N messages and N nodes (which may overlap: all is read first).
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
+unsafe fn hash<const N: usize>(messages: *const [u8; 64], nodes: *mut Commitment) {
+    // Swaps the bytes of each word: SHA-256 is big-endian.
+    let swap = _mm_set_epi64x(0x0c0d0e0f_08090a0b, 0x04050607_00010203);
+    // The instructions want the state as ABEF and CDGH.
+    let dcba = _mm_loadu_si128(IV.as_ptr().cast());
+    let hgfe = _mm_loadu_si128(IV.as_ptr().add(4).cast());
+    let (cdab, efgh) = (_mm_shuffle_epi32(dcba, 0xb1), _mm_shuffle_epi32(hgfe, 0x1b));
+    let iv = [_mm_alignr_epi8(cdab, efgh, 8), _mm_blend_epi16(efgh, cdab, 0xf0)];
+
+    let mut w: [[__m128i; 4]; N] = core::array::from_fn(|l| {
+        core::array::from_fn(|j| _mm_shuffle_epi8(_mm_loadu_si128(messages.add(l).cast::<__m128i>().add(j)), swap))
+    });
+    let (mut abef, mut cdgh) = ([iv[0]; N], [iv[1]; N]);
+    for g in 0..16 {
+        for l in 0..N {
+            let kw = _mm_add_epi32(w[l][g % 4], _mm_loadu_si128(K.as_ptr().add(4 * g).cast()));
+            cdgh[l] = _mm_sha256rnds2_epu32(cdgh[l], abef[l], kw);
+            abef[l] = _mm_sha256rnds2_epu32(abef[l], cdgh[l], _mm_shuffle_epi32(kw, 0x0e));
+            if g < 12 {
+                let next = _mm_sha256msg1_epu32(w[l][g % 4], w[l][(g + 1) % 4]);
+                let next = _mm_add_epi32(next, _mm_alignr_epi8(w[l][(g + 3) % 4], w[l][(g + 2) % 4], 4));
+                w[l][g % 4] = _mm_sha256msg2_epu32(next, w[l][(g + 3) % 4]);
+            }
+        }
+    }
+    for l in 0..N {
+        abef[l] = _mm_add_epi32(abef[l], iv[0]);
+        cdgh[l] = _mm_add_epi32(cdgh[l], iv[1]);
+    }
+    let (middle_abef, middle_cdgh) = (abef, cdgh);
+    for g in 0..16 {
+        let kw = _mm_loadu_si128(PADDING.as_ptr().add(4 * g).cast());
+        for l in 0..N {
+            cdgh[l] = _mm_sha256rnds2_epu32(cdgh[l], abef[l], kw);
+            abef[l] = _mm_sha256rnds2_epu32(abef[l], cdgh[l], _mm_shuffle_epi32(kw, 0x0e));
+        }
+    }
+    // Clears the two top bits of the last byte.
+    let field = _mm_set_epi32(0x3fff_ffff, -1, -1, -1);
+    for l in 0..N {
+        let feba = _mm_shuffle_epi32(_mm_add_epi32(abef[l], middle_abef[l]), 0x1b);
+        let dchg = _mm_shuffle_epi32(_mm_add_epi32(cdgh[l], middle_cdgh[l]), 0xb1);
+        let node = nodes.add(l).cast::<__m128i>();
+        _mm_storeu_si128(node, _mm_shuffle_epi8(_mm_blend_epi16(feba, dchg, 0xf0), swap));
+        let high = _mm_shuffle_epi8(_mm_alignr_epi8(dchg, feba, 8), swap);
+        _mm_storeu_si128(node.add(1), _mm_and_si128(high, field));
+    }
+}
