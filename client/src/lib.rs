@@ -4,6 +4,7 @@ pub mod crypt;
 pub mod car;
 pub mod deal;
 pub mod piece;
+pub mod pack;
 
 pub mod address;
 pub mod message;
@@ -16,6 +17,7 @@ pub mod actor;
 pub mod access;
 pub mod share;
 pub mod keyring;
+pub mod store;
 pub mod fetch;
 pub mod bounty;
 pub mod sender;

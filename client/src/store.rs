@@ -1,0 +1,383 @@
+//! Storing: encrypt and pack, hand the piece to providers, register the file; all of it written down before it is done, so that whoever continues
+//! does nothing twice.
+//!
+//! file -> Sealed -> Car -> Piece -> Deal -> FileId
+//!
+//! ```no_run
+//! # async fn example(actor: bauta_client::actor::Actor, sender: bauta_client::sender::Sender,
+//! #     me: bauta_client::crypt::Identity) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use bauta_client::home::Home;
+//! use bauta_client::store::{Quiet, Request, Store};
+//!
+//! let home = Home::find()?;
+//! let store = Store::new(&actor, &sender, me.recipient(), &home).await?;
+//! let request = Request::new("photos".as_ref(), store.devnet_providers().await?);
+//! let stored = store.put(&request, Arc::new(Quiet)).await?;
+//! println!("file {}: {}", stored.registered.file, stored.file.payload_cid);
+//! # Ok(())
+//! # }
+//! ```
+
+mod content;
+mod deals;
+mod job;
+mod register;
+
+use std::io::{self, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bauta_abi::{FileId, FileSpec};
+use fvm_shared::address::Address;
+use fvm_shared::clock::ChainEpoch;
+
+use crate::access::actor_id;
+use crate::actor::{Actor, ActorError};
+use crate::crypt::Recipient;
+use crate::deal::{self, DealError};
+use crate::fetch::{FetchError, Source};
+use crate::home::{FileError, Home, Lock};
+use crate::network::Network;
+use crate::node::NodeError;
+use crate::node::json::TipsetKey;
+use crate::pack::{self, Options, Skipped};
+use crate::sender::{self, Sender};
+use crate::share::{self, ShareError};
+
+pub use job::{DealEntry, DealProgress, Outbox, Place, Registered};
+
+use job::{Identity, Job};
+
+/// Who wants to know how storing goes on; beside what a [`sender::Watch`] is told. Nothing has to be implemented.
+pub trait Watch: sender::Watch {
+    /// So many more bytes of the original have been looked at.
+    fn looked(&self, _bytes: u64) {}
+    /// The content is being encrypted and packed.
+    fn packing(&self, _progress: pack::Progress) {}
+    /// So many bytes have gone to a provider.
+    fn uploading(&self, _provider: &Address, _bytes: u64, _of: u64) {}
+    /// A provider did not take it.
+    fn failed(&self, _provider: &Address, _why: &DealError) {}
+    /// An earlier put of the same content is continued, or was over already.
+    fn resumed(&self, _over: bool) {}
+    /// An error here stops the work at the next byte.
+    fn stop(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Wants to know nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl sender::Watch for Quiet {}
+impl Watch for Quiet {}
+
+/// What is to be stored, and where.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// A file or folder.
+    pub path: PathBuf,
+    /// Providers to ask, the first ones first.
+    pub providers: Vec<Source>,
+    /// How many of them are to store it; 0 registers it and keeps the CAR here.
+    pub copies: usize,
+    /// The file that gets a new version; a new file without it.
+    pub update: Option<FileId>,
+    /// Epochs of storage.
+    pub duration: ChainEpoch,
+    /// How long to wait for the seals.
+    pub patience: Duration,
+    /// What inside of the path is left out.
+    pub exclude: Vec<PathBuf>,
+}
+
+impl Request {
+    /// One copy with one of these providers, for as short as they take it.
+    pub fn new(path: &Path, providers: Vec<Source>) -> Self {
+        Self {
+            path: path.into(),
+            providers,
+            copies: 1,
+            update: None,
+            duration: deal::MIN_DURATION,
+            patience: Duration::from_secs(60),
+            exclude: Vec::new(),
+        }
+    }
+}
+
+/// What was stored.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// What the chain knows of it now.
+    pub file: FileSpec,
+    /// Its number, and the message that registered it.
+    pub registered: Registered,
+    /// Who stores it, or was asked to.
+    pub deals: Vec<DealEntry>,
+    /// How many were to store it.
+    pub wanted: usize,
+    /// The CAR, where it stays on this machine.
+    pub car: Option<PathBuf>,
+    /// What of a folder was left out; known to the run that packed it.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Stored {
+    /// How many providers have the bytes.
+    pub fn copies(&self) -> usize {
+        self.deals.iter().filter(|deal| deal.has_bytes()).count()
+    }
+}
+
+/// Why something was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// What is at the path cannot be packed.
+    #[error(transparent)]
+    Pack(#[from] pack::Error),
+    /// The original cannot be read.
+    #[error("{}: {why}", path.display())]
+    Source {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// Nobody to store it.
+    #[error("nobody to store it with: name a provider with --provider, or register it only with --no-store")]
+    NoProvider,
+    /// Nobody took it; nothing was registered.
+    #[error("no provider took it: {}", .0.iter().map(|(who, why)| format!("{who}: {why}")).collect::<Vec<_>>().join("; "))]
+    NotStored(Vec<(Address, DealError)>),
+    /// The file to be updated is not there.
+    #[error("there is no file {0}")]
+    NoSuchFile(FileId),
+    /// The CAR of an earlier run is gone, and no provider has it.
+    #[error("the packed file of an earlier run is gone and cannot be fetched again: {0}")]
+    CarGone(FetchError),
+    /// Files of our own.
+    #[error(transparent)]
+    Home(#[from] FileError),
+    /// Somebody else's key.
+    #[error(transparent)]
+    Share(#[from] ShareError),
+    /// The chain.
+    #[error(transparent)]
+    Actor(#[from] ActorError),
+}
+
+impl From<NodeError> for StoreError {
+    fn from(error: NodeError) -> Self {
+        Self::Actor(error.into())
+    }
+}
+
+/// Stores for one sender on one chain.
+pub struct Store<'a> {
+    actor: &'a Actor,
+    sender: &'a Sender,
+    recipient: Recipient,
+    home: &'a Home,
+    outbox: Outbox,
+    chain: String,
+}
+
+impl<'a> Store<'a> {
+    /// Stores as `sender`, encrypted to `recipient`, with journals in `home`.
+    pub async fn new(
+        actor: &'a Actor,
+        sender: &'a Sender,
+        recipient: Recipient,
+        home: &'a Home,
+    ) -> Result<Self, StoreError> {
+        let outbox = Outbox::at(&home.journals(sender.network().name()));
+        let mut chain = sender.network().name().to_string();
+        if *sender.network() == Network::Local {
+            // Local chains come and go; their first tipset tells them apart.
+            let genesis = actor.node().tipset_by_height(0, &TipsetKey::HEAD).await?;
+            chain.extend(genesis.cids.0.iter().map(|cid| format!(" {cid}")));
+        }
+        Ok(Self { actor, sender, recipient, home, outbox, chain })
+    }
+
+    /// The providers of a devnet.
+    pub async fn devnet_providers(&self) -> Result<Vec<Source>, StoreError> {
+        let info = self.actor.node().devnet_info().await?;
+        let provider = |p: crate::node::DevnetProvider| p.url.map(|url| Source::Provider { miner: p.miner, url });
+        Ok(info.providers.into_iter().filter_map(provider).collect())
+    }
+
+    /// Stores and registers what is at a path, or goes on where an earlier call stopped.
+    ///
+    /// Errors: [`StoreError`]; what was done stays done, and the same call goes on from there.
+    pub async fn put(&self, request: &Request, watch: Arc<dyn Watch>) -> Result<Stored, StoreError> {
+        self.sender.check_network().await.map_err(ActorError::Send)?;
+        let name = self.identify(request, &watch).await?;
+        let _lock: Lock = self.home.lock(&format!("journal/{}/{name}", self.sender.network().name()))?;
+        let mut job = self.continued(&name, request, &*watch).await?.unwrap_or_else(|| Job::new(&request.path));
+
+        let skipped = self.packed(&name, &mut job, request, &watch).await?;
+        self.deal(&name, &mut job, request, &watch).await?;
+        let registered = self.register(&name, &mut job, request, &*watch).await?;
+        self.wait_for_seals(&name, &mut job, request).await?;
+
+        let file = job.file.clone().expect("packed two steps above");
+        let car = self.settle_car(&name, &job, &file, request)?;
+        Ok(Stored { file, registered, deals: job.deals, wanted: request.copies, car, skipped })
+    }
+
+    /// Names the job after what is at the path.
+    async fn identify(&self, request: &Request, watch: &Arc<dyn Watch>) -> Result<String, StoreError> {
+        let failed = |why| StoreError::Source { path: request.path.clone(), why };
+        let source = request.path.canonicalize().map_err(failed)?;
+        let (path, watch, exclude) = (source.clone(), watch.clone(), request.exclude.clone());
+        let hashing = tokio::task::spawn_blocking(move || {
+            content::identify(&path, &exclude, &mut |bytes| {
+                watch.looked(bytes);
+                watch.stop()
+            })
+        });
+        let content = hashing.await.map_err(io::Error::other).and_then(|content| content).map_err(failed)?;
+        let owner = self.sender.address();
+        let identity =
+            Identity { source: &source, owner: &owner, chain: &self.chain, update: request.update, content: &content };
+        Ok(identity.name())
+    }
+
+    /// The journal of an earlier run, unless what it stored has been removed, given away or replaced since.
+    async fn continued(
+        &self,
+        name: &str,
+        request: &Request,
+        watch: &dyn Watch,
+    ) -> Result<Option<Job>, StoreError> {
+        let Some(job) = self.outbox.load(name)? else { return Ok(None) };
+        if let (Some(registered), Some(file)) = (&job.registered, &job.file) {
+            let record = self.actor.file(registered.file).await?;
+            let me = actor_id(self.actor, &self.sender.address()).await?;
+            let ours = record.is_some_and(|record| {
+                let mine = request.update.is_some() || Some(record.owner) == me;
+                mine && record.file.key_commitment == file.key_commitment
+            });
+            if !ours {
+                self.outbox.forget(name)?;
+                return Ok(None);
+            }
+        }
+        watch.resumed(job.registered.is_some());
+        Ok(Some(job))
+    }
+
+    /// Packs, unless that is done.
+    async fn packed(
+        &self,
+        name: &str,
+        job: &mut Job,
+        request: &Request,
+        watch: &Arc<dyn Watch>,
+    ) -> Result<Vec<Skipped>, StoreError> {
+        let settled = job.registered.is_some() || job.pending.is_some() || job.deals.iter().any(DealEntry::has_bytes);
+        if job.file.is_some() && (settled || self.outbox.car(name).exists()) {
+            return Ok(Vec::new());
+        }
+        let owner = self.owner_of(request).await?;
+        // Nothing is known to have left this machine, so what was packed before is of no use to anybody.
+        job.deals.clear();
+        let folder = self.outbox.folder()?.to_path_buf();
+        let (path, exclude, car) = (request.path.clone(), request.exclude.clone(), self.outbox.car(name));
+        let watch = watch.clone();
+        let packing = tokio::task::spawn_blocking(move || pack_into(&path, &[owner], exclude, &folder, &car, &watch));
+        let packed = packing.await.map_err(|e| StoreError::Source { path: request.path.clone(), why: io::Error::other(e) })??;
+        let wrap = packed.wraps.into_iter().next().expect("one wrap for each recipient, and there is one");
+        job.file = Some(FileSpec {
+            payload_cid: packed.payload_cid,
+            piece_cid: packed.piece.piece_cid,
+            padded_size: packed.piece.padded_size,
+            payload_size: packed.piece.payload_size,
+            key_commitment: packed.commitment.0,
+            metadata: packed.metadata.seal(&packed.file_key),
+            owner_wrap: wrap.into_bytes(),
+        });
+        self.outbox.save(name, job)?;
+        Ok(packed.skipped)
+    }
+
+    /// Whom to encrypt to: the owner, who may be somebody else where a file of theirs is updated.
+    async fn owner_of(&self, request: &Request) -> Result<Recipient, StoreError> {
+        let Some(id) = request.update else { return Ok(self.recipient.clone()) };
+        let record = self.actor.file(id).await?.ok_or(StoreError::NoSuchFile(id))?;
+        if Some(record.owner) == actor_id(self.actor, &self.sender.address()).await? {
+            return Ok(self.recipient.clone());
+        }
+        Ok(share::recipient_of(self.actor, &Address::new_id(record.owner)).await?)
+    }
+
+    /// Removes the CAR once providers have it for good; keeps it where nobody else has it.
+    fn settle_car(
+        &self,
+        name: &str,
+        job: &Job,
+        file: &FileSpec,
+        request: &Request,
+    ) -> Result<Option<PathBuf>, StoreError> {
+        let car = self.outbox.car(name);
+        let sealed = job.deals.iter().filter(|deal| deal.state == DealProgress::Sealed).count();
+        if sealed > 0 && sealed >= request.copies {
+            self.outbox.drop_car(name)?;
+            return Ok(None);
+        }
+        if !car.exists() {
+            return Ok(None);
+        }
+        self.outbox.note_piece(&file.piece_cid, &Place::Here(car.clone()))?;
+        Ok(Some(car))
+    }
+}
+
+/// Packs into a file that appears only when it is whole.
+fn pack_into(
+    path: &Path,
+    recipients: &[Recipient],
+    mut exclude: Vec<PathBuf>,
+    folder: &Path,
+    car: &Path,
+    watch: &Arc<dyn Watch>,
+) -> Result<pack::Packed, StoreError> {
+    let disk = |why| StoreError::Source { path: car.into(), why };
+    let mut file = tempfile::Builder::new().prefix(".packing-").tempfile_in(folder).map_err(disk)?;
+    exclude.push(folder.to_path_buf());
+    let mut report = |progress| watch.packing(progress);
+    let options = Options { exclude, overwrite: false, progress: Some(&mut report) };
+    let packed = pack::pack(path, recipients, Stoppable { file: file.as_file_mut(), watch: &**watch }, options)?;
+    file.as_file().sync_all().map_err(disk)?;
+    file.persist(car).map_err(|e| disk(e.error))?;
+    Ok(packed)
+}
+
+/// A file that refuses to grow once whoever watches wants to stop.
+struct Stoppable<'a> {
+    file: &'a mut std::fs::File,
+    watch: &'a dyn Watch,
+}
+
+impl Write for Stoppable<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.watch.stop()?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Stoppable<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}

@@ -1,0 +1,366 @@
+//! The journal of one put: what has been done, so that whoever continues does nothing twice. It holds no secret: the file key is in it only as the
+//! owner's own wrap, inside the record that goes on the chain anyway.
+
+use std::path::{Path, PathBuf};
+
+use bauta_abi::{FileId, FileSpec};
+use cid::Cid;
+use fvm_shared::address::Address;
+use fvm_shared::clock::ChainEpoch;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::address::{self, Prefix};
+use crate::deal::DealId;
+use crate::home::{FileError, create_private_folder, read_private, remove, replace_private};
+use crate::message::SignedMessage;
+
+/// The version of the journal's form; another one is not read.
+const FORM: u64 = 1;
+
+/// One deal with one provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DealEntry {
+    /// The miner actor.
+    pub provider: Address,
+    /// Where it was reached.
+    pub url: String,
+    /// The deal's name, chosen before it was proposed.
+    pub id: DealId,
+    /// How it stands.
+    pub state: DealProgress,
+}
+
+/// How a deal stands, as far as we know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DealProgress {
+    /// Named, and perhaps proposed.
+    Begun,
+    /// The provider has the bytes.
+    Stored,
+    /// The bytes are in a proven sector.
+    Sealed,
+    /// It is not going to be.
+    Failed(String),
+}
+
+/// A message that was signed and may be on the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The bytes that were pushed.
+    pub signed: SignedMessage,
+    /// An epoch before.
+    pub since: ChainEpoch,
+}
+
+/// The registration, once it is on the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// Number of the file.
+    pub file: FileId,
+    /// Its version.
+    pub version: u64,
+    /// The message; unknown where the registration was found on the chain and not by its message.
+    pub message: Option<String>,
+    /// Gas that it used.
+    pub gas_used: Option<i64>,
+    /// When it was executed.
+    pub epoch: Option<ChainEpoch>,
+}
+
+/// A put that is under way or done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// What was put.
+    pub source: PathBuf,
+    /// The record, once the content is packed.
+    pub file: Option<FileSpec>,
+    /// One entry a provider.
+    pub deals: Vec<DealEntry>,
+    /// The message that registers, from before it is pushed until it is executed.
+    pub pending: Option<Pending>,
+    /// The end of it.
+    pub registered: Option<Registered>,
+}
+
+/// The form on disk.
+#[derive(Serialize, Deserialize)]
+struct Form {
+    form: u64,
+    source: String,
+    file: Option<String>,
+    deals: Vec<DealForm>,
+    pending: Option<PendingForm>,
+    registered: Option<Registered>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DealForm {
+    provider: String,
+    url: String,
+    id: String,
+    state: DealProgress,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PendingForm {
+    signed: String,
+    since: ChainEpoch,
+}
+
+impl Job {
+    /// A put that has not begun.
+    pub fn new(source: &Path) -> Self {
+        Self { source: source.into(), file: None, deals: Vec::new(), pending: None, registered: None }
+    }
+
+    fn to_json(&self) -> String {
+        let hex_of = |file: &FileSpec| hex::encode(fvm_ipld_encoding::to_vec(file).expect("a record has a CBOR form"));
+        let form = Form {
+            form: FORM,
+            source: self.source.display().to_string(),
+            file: self.file.as_ref().map(hex_of),
+            deals: self.deals.iter().map(DealForm::of).collect(),
+            pending: self.pending.as_ref().map(PendingForm::of),
+            registered: self.registered.clone(),
+        };
+        serde_json::to_string_pretty(&form).expect("texts and numbers have a JSON form")
+    }
+
+    fn from_json(text: &[u8]) -> Option<Self> {
+        let form: Form = serde_json::from_slice(text).ok()?;
+        if form.form != FORM {
+            return None;
+        }
+        let file = match form.file {
+            Some(text) => Some(bauta_abi::decode(&hex::decode(text).ok()?).ok()?),
+            None => None,
+        };
+        let pending = match form.pending {
+            Some(pending) => Some(pending.read()?),
+            None => None,
+        };
+        let deals = form.deals.into_iter().map(DealForm::read).collect::<Option<_>>()?;
+        Some(Self { source: form.source.into(), file, deals, pending, registered: form.registered })
+    }
+}
+
+impl DealForm {
+    fn of(deal: &DealEntry) -> Self {
+        Self {
+            provider: Prefix::Mainnet.show(&deal.provider),
+            url: deal.url.clone(),
+            id: deal.id.to_string(),
+            state: deal.state.clone(),
+        }
+    }
+
+    fn read(self) -> Option<DealEntry> {
+        Some(DealEntry {
+            provider: address::parse(&self.provider).ok()?,
+            url: self.url,
+            id: self.id.parse().ok()?,
+            state: self.state,
+        })
+    }
+}
+
+impl PendingForm {
+    fn of(pending: &Pending) -> Self {
+        Self { signed: hex::encode(pending.signed.to_bytes()), since: pending.since }
+    }
+
+    fn read(self) -> Option<Pending> {
+        let signed = SignedMessage::from_bytes(&hex::decode(self.signed).ok()?).ok()?;
+        Some(Pending { signed, since: self.since })
+    }
+}
+
+/// The folder of journals and of CARs that wait to be stored, for one network.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    folder: PathBuf,
+}
+
+/// What makes two puts the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    /// Where it lies, without links.
+    pub source: &'a Path,
+    /// Who puts it.
+    pub owner: &'a Address,
+    /// Which chain: its name, or for local ones what tells them apart.
+    pub chain: &'a str,
+    /// Which file gets a new version, if any.
+    pub update: Option<FileId>,
+    /// See [`super::content::identify`].
+    pub content: &'a [u8; 32],
+}
+
+impl Identity<'_> {
+    /// The job's name.
+    pub fn name(&self) -> String {
+        let mut hash = Sha256::new();
+        let source = std::os::unix::ffi::OsStrExt::as_bytes(self.source.as_os_str());
+        let update = self.update.map(|id| id.to_string()).unwrap_or_default();
+        let owner = self.owner.to_bytes();
+        for part in [b"bauta/v1 put".as_slice(), source, &owner, self.chain.as_bytes(), update.as_bytes(), self.content] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hex::encode(&hash.finalize()[..16])
+    }
+}
+
+impl Outbox {
+    /// Uses a folder; it is made when it is needed.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// The folder, made if it is missing; nobody else can look into it.
+    pub fn folder(&self) -> Result<&Path, FileError> {
+        create_private_folder(&self.folder)?;
+        Ok(&self.folder)
+    }
+
+    /// Reads a job; none where it has not begun, or its journal is none.
+    pub fn load(&self, name: &str) -> Result<Option<Job>, FileError> {
+        match read_private(&self.journal(name)) {
+            Ok(text) => Ok(Job::from_json(&text)),
+            Err(FileError::Missing(_)) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Writes a job, whole or not at all.
+    pub fn save(&self, name: &str, job: &Job) -> Result<(), FileError> {
+        self.folder()?;
+        replace_private(&self.journal(name), job.to_json().as_bytes())
+    }
+
+    /// Forgets a job and its CAR.
+    pub fn forget(&self, name: &str) -> Result<(), FileError> {
+        remove(&self.journal(name))?;
+        remove(&self.car(name))
+    }
+
+    /// Where a job's CAR lies.
+    pub fn car(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.car"))
+    }
+
+    /// Removes a job's CAR.
+    pub fn drop_car(&self, name: &str) -> Result<(), FileError> {
+        remove(&self.car(name))
+    }
+
+    /// Notes where a piece lies, for whoever fetches it later.
+    pub fn note_piece(&self, piece_cid: &Cid, place: &Place) -> Result<(), FileError> {
+        let mut places = self.places(piece_cid)?;
+        if !places.contains(place) {
+            places.push(place.clone());
+            create_private_folder(&self.folder.join("pieces"))?;
+            let text = serde_json::to_string_pretty(&places).expect("texts have a JSON form");
+            replace_private(&self.pieces(piece_cid), text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Where a piece lies, as far as is noted here.
+    pub fn places(&self, piece_cid: &Cid) -> Result<Vec<Place>, FileError> {
+        match read_private(&self.pieces(piece_cid)) {
+            Ok(text) => Ok(serde_json::from_slice(&text).unwrap_or_default()),
+            Err(FileError::Missing(_)) => Ok(Vec::new()),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn journal(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.json"))
+    }
+
+    fn pieces(&self, piece_cid: &Cid) -> PathBuf {
+        self.folder.join("pieces").join(format!("{piece_cid}.json"))
+    }
+}
+
+/// Where a piece lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// At a provider.
+    #[serde(rename = "provider")]
+    Provider {
+        /// Its miner actor.
+        miner: String,
+        /// Where it serves.
+        url: String,
+        /// The deal's name.
+        deal: String,
+    },
+    /// In this folder, because it was never uploaded.
+    #[serde(rename = "here")]
+    Here(PathBuf),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(source: &str, owner: u64, chain: &str, update: Option<FileId>, content: u8) -> String {
+        let (source, owner) = (Path::new(source), Address::new_id(owner));
+        Identity { source, owner: &owner, chain, update, content: &[content; 32] }.name()
+    }
+
+    #[test]
+    fn a_job_is_named_after_all_that_tells_it_apart() {
+        let names = [
+            name("/a", 1, "local", None, 0),
+            name("/b", 1, "local", None, 0),
+            name("/a", 2, "local", None, 0),
+            name("/a", 1, "mainnet", None, 0),
+            name("/a", 1, "local", Some(1), 0),
+            name("/a", 1, "local", None, 1),
+        ];
+        for (i, a) in names.iter().enumerate() {
+            assert!(names[..i].iter().all(|b| a != b), "{i}");
+        }
+        assert_eq!(names[0], name("/a", 1, "local", None, 0));
+    }
+
+    #[test]
+    fn a_job_comes_back_as_it_was_and_half_a_journal_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::at(&folder.path().join("outbox"));
+        assert_eq!(outbox.load("x").unwrap(), None);
+        let mut job = Job::new(Path::new("/some/where"));
+        let deal = |state| DealEntry { provider: Address::new_id(1000), url: "http://h".into(), id: DealId::generate(), state };
+        job.deals = vec![deal(DealProgress::Begun), deal(DealProgress::Failed("no".into())), deal(DealProgress::Sealed)];
+        job.registered = Some(Registered { file: 7, version: 1, message: None, gas_used: Some(5), epoch: Some(9) });
+        let key = crate::wallet::Key::generate(crate::wallet::KeyKind::Secp256k1);
+        let to = Address::new_id(1);
+        let draft = crate::message::draft(key.address(), to, Default::default(), 0, Default::default());
+        job.pending = Some(Pending { signed: key.sign(draft).unwrap(), since: 3 });
+        outbox.save("x", &job).unwrap();
+        assert_eq!(outbox.load("x").unwrap(), Some(job));
+
+        let path = outbox.journal("x");
+        let text = std::fs::read(&path).unwrap();
+        replace_private(&path, &text[..text.len() / 2]).unwrap();
+        assert_eq!(outbox.load("x").unwrap(), None);
+        outbox.forget("x").unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn places_are_noted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::at(folder.path());
+        let piece = crate::piece::CommP::of(b"a piece").unwrap().piece_cid;
+        let place = Place::Here("/a.car".into());
+        outbox.note_piece(&piece, &place).unwrap();
+        outbox.note_piece(&piece, &place).unwrap();
+        assert_eq!(outbox.places(&piece).unwrap(), [place]);
+    }
+}
