@@ -39,7 +39,7 @@ use crate::tipset::{self, Draft};
 use crate::vm::{Outcome, Rules, SYSTEM, Vm};
 
 /// Ids that installed actors are given; the init actor hands out higher ones.
-const INSTALLED_IDS: std::ops::Range<ActorID> = 64..98;
+pub(crate) const INSTALLED_IDS: std::ops::Range<ActorID> = 64..98;
 
 /// Bytes of a compressed point in G2.
 const BLS_SIGNATURE_LENGTH: usize = 96;

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::bundle::BAUTA_ACTOR;
-use crate::clock::Waker;
+use crate::clock::Handle;
 use crate::duties::Duties;
 use crate::genesis::Genesis;
 use crate::invariants::Check;
 
 /// Makes those who have a life on the chain; called on the chain's thread, after the chain has been opened.
-pub type Inhabit = Box<dyn FnOnce(Waker) -> anyhow::Result<Box<dyn Duties>> + Send>;
+pub type Inhabit = Box<dyn FnOnce(&Handle) -> anyhow::Result<Box<dyn Duties>> + Send>;
 
 /// How a devnet is to run. The default: in memory, in process only, on demand, with the Bauta actor.
 pub struct Config {

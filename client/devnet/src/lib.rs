@@ -26,6 +26,7 @@ pub mod invariants;
 mod ledger;
 mod links;
 pub mod mempool;
+pub mod provider;
 pub mod records;
 mod rpc;
 pub mod state;
@@ -77,7 +78,7 @@ pub async fn spawn(config: Config) -> Result<Devnet> {
             chain.set_check(check);
         }
         if let Some(inhabit) = inhabit {
-            chain.set_duties(inhabit(handle.waker())?);
+            chain.set_duties(inhabit(handle)?);
         }
         Ok(chain)
     };

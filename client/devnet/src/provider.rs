@@ -1,0 +1,328 @@
+//! Storage providers: they take deals, keep pieces, seal and prove them, hunt bounties, serve, and misbehave on request.
+//!
+//! A provider has two halves. On the runtime's threads its HTTP server takes deals and bytes, and its downloads run
+//! (`http`, `fetching`). On the chain's thread it does its [`Duties`] with the messages that real providers send
+//! (`messages`, `sealing`, `proving`, `hunting`, `market`). Both write what must not be forgotten into one book (`book`).
+
+mod book;
+mod conduct;
+mod fetching;
+mod http;
+mod hunting;
+mod intake;
+mod market;
+mod messages;
+mod pieces;
+mod proving;
+mod sealing;
+mod shop;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use fvm_ipld_encoding::{BytesDe, RawBytes};
+use fvm_shared::address::Address;
+use fvm_shared::clock::ChainEpoch;
+use fvm_shared::econ::TokenAmount;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use crate::clock;
+use crate::config::Config;
+use crate::duties::{Duties, Ledger, LedgerView};
+use book::{Book, Stage};
+use hunting::Hunter;
+use messages::{CHANGE_MULTIADDRS, CREATE_MINER, GET_MULTIADDRS, POWER};
+use proving::Proofs;
+use sealing::{News, news};
+use shop::{Outlook, Shop};
+
+/// FIL that a provider's owner begins with.
+const OWNER_FIL: i64 = 1_000_000;
+/// FIL that its worker begins with: for gas and collateral.
+const WORKER_FIL: i64 = 100_000;
+/// FIL that its miner actor gets: 32 GiB take 0.75 FIL of pledge.
+const MINER_FIL: i64 = 500_000;
+/// How often making the miner actor is tried.
+const CREATION_ATTEMPTS: u32 = 3;
+
+/// What genesis has to give the first `count` providers.
+pub fn genesis_funds(count: u64) -> Vec<(Address, TokenAmount)> {
+    let both = |index| {
+        let (owner, worker) = shop::keys(index);
+        [
+            (owner.address(), TokenAmount::from_whole(OWNER_FIL)),
+            (worker.address(), TokenAmount::from_whole(WORKER_FIL)),
+        ]
+    };
+    (0..count).flat_map(both).collect()
+}
+
+/// All providers of a devnet.
+pub struct Providers {
+    all: Vec<Provider>,
+    /// Their folders, where the devnet keeps nothing.
+    _temporary: Option<TempDir>,
+}
+
+impl Config {
+    /// Adds `count` storage providers: their folders beside the chain's, their money in the genesis. Their servers run on
+    /// the current tokio runtime.
+    ///
+    /// Panics: outside a tokio runtime.
+    pub fn with_providers(mut self, count: u64) -> Self {
+        let runtime = tokio::runtime::Handle::current();
+        let state = self.state.clone();
+        self.genesis.funded.extend(genesis_funds(count));
+        self.inhabit = Some(Box::new(move |chain| {
+            let temporary = if state.is_none() { Some(tempfile::tempdir()?) } else { None };
+            let place = state.as_deref().or(temporary.as_ref().map(TempDir::path));
+            let folder = place.context("a state folder or a temporary one")?.join("providers");
+            let mut providers = Providers::open(&folder, count, chain, &runtime)?;
+            providers._temporary = temporary;
+            Ok(Box::new(providers))
+        }));
+        self
+    }
+}
+
+struct Provider {
+    shop: Arc<Shop>,
+    runtime: tokio::runtime::Handle,
+    server: JoinHandle<()>,
+    proofs: Proofs,
+    hunter: Hunter,
+    /// Whether the book was checked against the chain.
+    reconciled: bool,
+    /// Whether the miner's multiaddr is where we listen.
+    announced: bool,
+    failed_creations: u32,
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Providers {
+    /// Opens the first `count` providers, each in a folder of its own below `folder`, and lets them listen on loopback.
+    /// Their keys need [`genesis_funds`]; their miner actors are made by their first messages.
+    pub fn open(
+        folder: &Path,
+        count: u64,
+        chain: &clock::Handle,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Self> {
+        let mut all = Vec::new();
+        for index in 0..count {
+            let (asks, waker) = (chain.clone(), chain.waker());
+            let resolve = move |address: Address| -> futures::future::BoxFuture<'static, Result<_>> {
+                let asks = asks.clone();
+                Box::pin(async move { asks.run(move |chain| chain.state()?.resolve(&address)).await? })
+            };
+            let outlook = Outlook { resolve: Box::new(resolve), wake: Box::new(move || waker.wake()) };
+            let folder = folder.join(format!("provider-{index}"));
+            all.push(Provider::open(index, &folder, outlook, runtime).with_context(|| format!("provider {index}"))?);
+        }
+        chain.waker().wake();
+        Ok(Self { all, _temporary: None })
+    }
+
+    fn find(&mut self, miner: &Value) -> Result<&mut Provider> {
+        let text = miner.as_str().context("a miner's address is a text")?;
+        let address = bauta_client::address::parse(text)?;
+        let is = |provider: &&mut Provider| provider.shop.miner().is_some_and(|id| Address::new_id(id) == address);
+        self.all.iter_mut().find(is).with_context(|| format!("{text} is none of this devnet's providers"))
+    }
+}
+
+impl Provider {
+    fn open(index: u64, folder: &Path, outlook: Outlook, runtime: &tokio::runtime::Handle) -> Result<Self> {
+        let (shop, listener) = Shop::open(index, folder, outlook)?;
+        let server = runtime.spawn(http::serve(shop.clone(), runtime.clone(), listener));
+        let fetching: Vec<String> = {
+            let book = shop.lock();
+            book.jobs.iter().filter(|(_, job)| job.stage == Stage::Fetching).map(|(name, _)| name.clone()).collect()
+        };
+        for name in fetching {
+            fetching::begin(shop.clone(), runtime, name);
+        }
+        Ok(Self {
+            shop,
+            runtime: runtime.clone(),
+            server,
+            proofs: Proofs::default(),
+            hunter: Hunter::default(),
+            reconciled: false,
+            announced: false,
+            failed_creations: 0,
+        })
+    }
+
+    /// Looks for bounties, and says when to act next.
+    fn next(&mut self, view: &dyn LedgerView) -> Result<Option<ChainEpoch>> {
+        let head = view.epoch();
+        self.shop.set_epoch(head);
+        let shop = self.shop.clone();
+        let mut book = shop.lock();
+        if !self.reconciled || self.is_founding(&book) {
+            return Ok(Some(head + 1));
+        }
+        self.hunt(&shop, &mut book, view)?;
+        Ok(sealing::next(&book, head).into_iter().chain(self.proofs.next(&book, head)).min())
+    }
+
+    /// Until when somebody waits: for a deal to be sealed, a bounty to be earned, the miner to be there.
+    fn awaited(&mut self, view: &dyn LedgerView) -> Result<Option<ChainEpoch>> {
+        let head = view.epoch();
+        self.shop.set_epoch(head);
+        let shop = self.shop.clone();
+        let mut book = shop.lock();
+        if self.is_founding(&book) {
+            return Ok(Some(head + 1));
+        }
+        self.hunt(&shop, &mut book, view)?;
+        let asked = self.proofs.is_awaited(&book).then_some(head + 1);
+        Ok(sealing::next(&book, head).into_iter().chain(asked).min())
+    }
+
+    /// Whether the miner actor or its address is still to be made.
+    fn is_founding(&self, book: &Book) -> bool {
+        if self.failed_creations >= CREATION_ATTEMPTS {
+            return false;
+        }
+        book.miner.is_none() || !self.announced
+    }
+
+    fn hunt(&mut self, shop: &Arc<Shop>, book: &mut Book, view: &dyn LedgerView) -> Result<()> {
+        let taken = self.hunter.look(shop, book, view)?;
+        if !taken.is_empty() {
+            shop.save(book)?;
+        }
+        for name in taken {
+            fetching::begin(shop.clone(), &self.runtime, name);
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, ledger: &mut dyn Ledger) -> Result<()> {
+        let shop = self.shop.clone();
+        let mut book = shop.lock();
+        let mut dirty = false;
+        if !self.reconciled {
+            dirty |= sealing::reconcile(&mut book, ledger.view())?;
+            self.proofs.suspect_all(&book);
+            self.reconciled = true;
+        }
+        if book.miner.is_none() {
+            dirty |= self.found(&shop, &mut book, ledger)?;
+        }
+        if let Some(miner) = book.miner
+            && !self.announced
+        {
+            self.announce(&shop, &Address::new_id(miner), ledger)?;
+        }
+        // One failing does not keep the other from its duty.
+        let sealed = sealing::step(&shop, &mut book, ledger);
+        let proven = self.proofs.step(&shop, &mut book, ledger);
+        if dirty || *sealed.as_ref().unwrap_or(&true) || *proven.as_ref().unwrap_or(&true) {
+            shop.save(&book)?;
+        }
+        sealed.and(proven).map(drop)
+    }
+
+    /// Makes the miner actor.
+    fn found(&mut self, shop: &Shop, book: &mut Book, ledger: &mut dyn Ledger) -> Result<bool> {
+        if self.failed_creations >= CREATION_ATTEMPTS {
+            return Ok(false);
+        }
+        if let Some(message) = book.creation {
+            match news(ledger.view(), &message)? {
+                News::Waiting => return Ok(false),
+                News::Included(included) if included.receipt.exit_code.is_success() => {
+                    let (id, _robust): (Address, Address) = included.receipt.return_data.deserialize()?;
+                    book.miner = Some(id.id()?);
+                    return Ok(true);
+                }
+                News::Included(_) | News::Lost => {
+                    book.creation = None;
+                    self.failed_creations += 1;
+                }
+            }
+        }
+        let multiaddr = bauta_client::deal::http_multiaddr(shop.socket);
+        let (owner, worker) = (shop.owner.address(), shop.worker.address());
+        let params = messages::create_miner(owner, worker, &format!("bauta devnet provider {}", shop.index), &multiaddr);
+        let sent = ledger.submit(&shop.owner, &POWER, CREATE_MINER, &TokenAmount::from_whole(MINER_FIL), params);
+        match sent {
+            Ok(message) => book.creation = Some(message),
+            Err(e) => {
+                self.failed_creations += 1;
+                return Err(e.context("making the provider's miner actor"));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Tells the chain where we listen, if it thinks otherwise.
+    fn announce(&mut self, shop: &Shop, miner: &Address, ledger: &mut dyn Ledger) -> Result<()> {
+        let here = bauta_client::deal::http_multiaddr(shop.socket);
+        let known = ledger.view().query(miner, miner, GET_MULTIADDRS, RawBytes::default())?;
+        let (known,): (Vec<BytesDe>,) = known.ok()?.value.deserialize()?;
+        self.announced = true;
+        if known.len() == 1 && known[0].0 == here {
+            return Ok(());
+        }
+        let params = messages::change_multiaddrs(&here);
+        ledger.submit(&shop.worker, miner, CHANGE_MULTIADDRS, &TokenAmount::default(), params)?;
+        Ok(())
+    }
+}
+
+impl Duties for Providers {
+    fn next(&mut self, view: &dyn LedgerView) -> Option<ChainEpoch> {
+        self.all.iter_mut().filter_map(|provider| noted(provider.next(view))).min()
+    }
+
+    fn awaited(&mut self, view: &dyn LedgerView) -> Option<ChainEpoch> {
+        self.all.iter_mut().filter_map(|provider| noted(provider.awaited(view))).min()
+    }
+
+    fn act(&mut self, ledger: &mut dyn Ledger) -> Result<()> {
+        for provider in &mut self.all {
+            if let Err(e) = provider.act(ledger) {
+                tracing::warn!("provider {}: {e:#}", provider.shop.index);
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, method: &str, params: &[Value], view: &dyn LedgerView) -> Option<Result<Value>> {
+        let order = conduct::Order::of(method)?;
+        let (miner, detail) = match params {
+            [miner, detail] => (miner, detail),
+            [miner] => (miner, &Value::Null),
+            _ => return Some((|| bail!("{method} takes a miner and what to do"))()),
+        };
+        Some(self.find(miner).and_then(|provider| provider.obey(order, detail, view)))
+    }
+
+    fn info(&self) -> Value {
+        self.all.iter().filter_map(|provider| conduct::describe(&provider.shop, &provider.shop.lock())).collect()
+    }
+}
+
+/// Logs a failure and takes it for "nothing".
+fn noted(result: Result<Option<ChainEpoch>>) -> Option<ChainEpoch> {
+    result.unwrap_or_else(|e| {
+        tracing::warn!("a provider's look at the chain failed: {e:#}");
+        None
+    })
+}
