@@ -35,7 +35,7 @@ pub use receipt::{ActorState, MsgLookup, Receipt};
 pub use tipset::{BeaconEntry, BlockHeader, ElectionProof, PostProof, Ticket, TipSet, TipsetKey};
 pub use trace::{ActorTrace, ExecutionTrace, GasCost, GasTrace, InvocResult, MessageTrace, ReturnTrace};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A CID alone: `{"/":"bafy…"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,5 +57,10 @@ pub struct TokenJson(#[serde(with = "forms::token")] pub fvm_shared::econ::Token
 #[serde(transparent)]
 pub struct BytesJson(#[serde(with = "forms::bytes")] pub Vec<u8>);
 
+/// Go writes `null` for an empty list or map.
+fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use serde::{Deserialize, Serialize};
 
-use super::{AddressJson, TipsetKey, forms};
+use super::{AddressJson, TipsetKey, forms, null_is_default};
 
 /// One key and value of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,10 +50,10 @@ pub struct ActorEvent {
 #[serde(rename_all = "camelCase", default)]
 pub struct EventFilter {
     /// Emitters; none means all.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
     pub addresses: Vec<AddressJson>,
     /// For each key one of the values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_default")]
     pub fields: BTreeMap<String, Vec<EventBlock>>,
     /// The first epoch; excludes `tipset_key`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,10 +64,6 @@ pub struct EventFilter {
     /// One tipset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tipset_key: Option<TipsetKey>,
-}
-
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<AddressJson>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A value that a filter looks for.

@@ -7,7 +7,7 @@ use fvm_shared::econ::TokenAmount;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ActorState, MessageJson, Receipt, forms};
+use super::{ActorState, MessageJson, Receipt, forms, null_is_default};
 
 /// What a call came to. An actor's failure is in the receipt, not an RPC error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,25 +75,17 @@ pub struct ExecutionTrace {
     #[serde(default)]
     pub invoked_actor: Option<ActorTrace>,
     /// Charges, if the node keeps them.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub gas_charges: Vec<GasTrace>,
     /// Calls made by this one, in order.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub subcalls: Vec<ExecutionTrace>,
     /// Log lines of debugging actors.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub logs: Vec<String>,
     /// Blocks read and written, if the node keeps them.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub ipld_ops: Vec<Value>,
-}
-
-fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Ok(Option::<Vec<T>>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A call inside of a trace.
