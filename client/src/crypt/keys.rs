@@ -95,8 +95,8 @@ impl Recipient {
     pub(super) fn wrap(&self, key: &FileKey) -> Result<Vec<Stanza>, Error> {
         let Kind::X25519(recipient) = &self.0;
         let key = age_core::format::FileKey::new(Box::new(*key.expose()));
-        let (stanzas, _) =
-            age::Recipient::wrap_file_key(recipient, &key).map_err(|_| Error::Malformed("the key cannot be wrapped"))?;
+        let (stanzas, _) = age::Recipient::wrap_file_key(recipient, &key)
+            .map_err(|_| Error::Malformed("the key cannot be wrapped"))?;
         Ok(stanzas)
     }
 }

@@ -127,8 +127,10 @@ impl<R: Read> Opened<R> {
     }
 
     fn next_sealed(&mut self, mut chunk: Vec<u8>) -> Result<Vec<u8>, Error> {
-        read_chunk(&mut self.file, SEALED_CHUNK, &mut chunk).map_err(Error::Io)?;
+        let outcome = read_chunk(&mut self.file, SEALED_CHUNK, &mut chunk);
+        // What was read before an error counts, too: seeking goes on from there.
         self.offset += chunk.len() as u64;
+        outcome.map_err(Error::Io)?;
         Ok(chunk)
     }
 }
@@ -184,8 +186,9 @@ impl<R: Read + Seek> Opened<R> {
     /// Opens a chunk.
     fn go_to(&mut self, index: u64) -> Result<(), Error> {
         let body = self.file.stream_position()? - self.offset;
-        self.offset = index * SEALED_CHUNK as u64;
-        self.file.seek(SeekFrom::Start(body + self.offset))?;
+        let offset = index * SEALED_CHUNK as u64;
+        self.file.seek(SeekFrom::Start(body + offset))?;
+        self.offset = offset;
         (self.index, self.ahead, self.state) = (index, None, State::Reading);
         self.fill()
     }

@@ -60,7 +60,10 @@ fn a_body_that_was_cut_is_no_file() {
     }
     // In the middle of a chunk a cut and a change look the same.
     for (keep, chunk) in [(16, 0), (SEALED_CHUNK - 1, 0), (SEALED_CHUNK + 17, 1), (3 * SEALED_CHUNK + 115, 3)] {
-        assert!(matches!(fails(&file[..body + keep], &identity), Error::Chunk(n) if n == chunk), "{keep} bytes of body");
+        assert!(
+            matches!(fails(&file[..body + keep], &identity), Error::Chunk(n) if n == chunk),
+            "{keep} bytes of body"
+        );
     }
     for keep in 0..body {
         let Err(e) = open(&file[..keep], &identity) else { panic!("{keep} bytes of header were taken") };
@@ -157,7 +160,8 @@ fn any_range_can_be_read() {
         assert_eq!(first[..n], plain[..n]);
         assert_eq!(opened.size().unwrap(), size as u64);
         assert_eq!(opened.stream_position().unwrap(), n as u64);
-        for from in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, size / 2, size].into_iter().filter(|at| *at <= size) {
+        for from in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, size / 2, size].into_iter().filter(|at| *at <= size)
+        {
             assert_eq!(opened.seek(SeekFrom::Start(from as u64)).unwrap(), from as u64);
             let mut rest = Vec::new();
             opened.read_to_end(&mut rest).unwrap();

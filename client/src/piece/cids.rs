@@ -4,6 +4,8 @@ use cid::Cid;
 use cid::multihash::Multihash;
 use fvm_shared::piece::PaddedPieceSize;
 
+use crate::car::{read_uvarint, write_uvarint};
+
 use super::{Commitment, Error, MAX_PADDED_SIZE, PieceInfo, padded_size_of};
 
 const FIL_COMMITMENT_UNSEALED: u64 = 0xf101;
@@ -81,20 +83,4 @@ pub fn parse_piece_cid_v2(cid: &Cid) -> Result<PieceInfo, Error> {
 /// Lets only commitments pass whose two top bits are clear: no other comes out of the tree.
 fn field_element(commitment: Commitment) -> Option<Commitment> {
     (commitment[31] & 0xc0 == 0).then_some(commitment)
-}
-
-fn write_uvarint(mut n: u64, out: &mut Vec<u8>) {
-    while n >= 0x80 {
-        out.push(n as u8 | 0x80);
-        n >>= 7;
-    }
-    out.push(n as u8);
-}
-
-/// Reads a minimal unsigned varint of at most nine bytes, the multiformats' limit.
-fn read_uvarint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let end = bytes.iter().take(9).position(|b| b & 0x80 == 0)?;
-    let minimal = end == 0 || bytes[end] != 0;
-    let n = bytes[..=end].iter().rev().fold(0, |n, b| n << 7 | u64::from(b & 0x7f));
-    minimal.then_some((n, &bytes[end + 1..]))
 }

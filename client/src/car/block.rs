@@ -1,0 +1,48 @@
+//! Blocks: bytes and the CID that names them. [`hash`] is the one place that hashes them.
+
+use cid::Cid;
+use cid::multihash::Multihash;
+use sha2::{Digest, Sha256};
+
+use super::Error;
+
+/// Largest block read, in bytes: what IPFS nodes hand around.
+pub const MAX_BLOCK: usize = 2 << 20;
+
+pub(super) const RAW: u64 = 0x55;
+pub(super) const DAG_PB: u64 = 0x70;
+const SHA2_256: u64 = 0x12;
+
+/// Bytes with their name, which they were checked against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The name.
+    pub cid: Cid,
+    /// The bytes.
+    pub data: Vec<u8>,
+}
+
+/// Hashes a block.
+pub(super) fn hash(data: &[u8]) -> [u8; 32] {
+    Sha256::digest(data).into()
+}
+
+/// Names a block.
+pub(super) fn cid_of(codec: u64, data: &[u8]) -> Cid {
+    Cid::new_v1(codec, Multihash::wrap(SHA2_256, &hash(data)).expect("32 bytes fit a multihash"))
+}
+
+/// Gives the digest in a CID of sha2-256.
+///
+/// Errors: [`Error::Unsupported`] for other hashes.
+pub(super) fn digest_of(cid: &Cid) -> Result<[u8; 32], Error> {
+    let digest = (cid.hash().code() == SHA2_256).then(|| cid.hash().digest().try_into().ok()).flatten();
+    digest.ok_or_else(|| Error::Unsupported(format!("the hash of {cid}")))
+}
+
+/// Checks that bytes are what a CID names.
+///
+/// Errors: [`Error::Forged`], [`Error::Unsupported`].
+pub(super) fn verify(cid: &Cid, data: &[u8]) -> Result<(), Error> {
+    if digest_of(cid)? == hash(data) { Ok(()) } else { Err(Error::Forged(*cid)) }
+}

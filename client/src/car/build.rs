@@ -1,0 +1,51 @@
+//! Files and directories on their way into a CAR.
+
+use std::io::{Read, Write};
+
+use super::block::{DAG_PB, RAW, cid_of};
+use super::dag_pb::{self, PbLink};
+use super::layout::Layout;
+use super::unixfs::directory_data;
+use super::{CarWriter, Error, Link, Profile};
+
+/// Writes what a reader gives as one UnixFS file: leaves in order, a node right after its last child.
+pub fn add_file<W: Write>(mut file: impl Read, profile: &Profile, car: &mut CarWriter<W>) -> Result<Link, Error> {
+    let mut layout = Layout::new(profile.max_links);
+    let mut chunk = Vec::with_capacity(profile.chunk_size);
+    loop {
+        chunk.clear();
+        file.by_ref().take(profile.chunk_size as u64).read_to_end(&mut chunk)?;
+        if !chunk.is_empty() {
+            let leaf = add_leaf(&chunk, car)?;
+            layout.push(leaf, &mut |cid, block| car.put(cid, block))?;
+        }
+        if chunk.len() < profile.chunk_size {
+            break;
+        }
+    }
+    match layout.finish(&mut |cid, block| car.put(cid, block))? {
+        Some(root) => Ok(root),
+        None => add_leaf(&[], car),
+    }
+}
+
+fn add_leaf<W: Write>(chunk: &[u8], car: &mut CarWriter<W>) -> Result<Link, Error> {
+    let cid = cid_of(RAW, chunk);
+    car.put(&cid, chunk)?;
+    let size = chunk.len() as u64;
+    Ok(Link { cid, size, tree_size: size })
+}
+
+/// Writes a directory. Names are sorted by their bytes.
+///
+/// Errors: [`Error::TooLarge`] when it needs more than 2 MiB.
+pub fn add_directory<W: Write>(mut entries: Vec<(String, Link)>, car: &mut CarWriter<W>) -> Result<Link, Error> {
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    let below: u64 = entries.iter().map(|(_, link)| link.tree_size).sum();
+    let links: Vec<_> =
+        entries.into_iter().map(|(name, link)| PbLink { cid: link.cid, name, tree_size: link.tree_size }).collect();
+    let block = dag_pb::encode(&links, &directory_data());
+    let cid = cid_of(DAG_PB, &block);
+    car.put(&cid, &block)?;
+    Ok(Link { cid, size: 0, tree_size: below + block.len() as u64 })
+}

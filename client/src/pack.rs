@@ -1,0 +1,257 @@
+//! From a path to a piece and back, in one pass each.
+//!
+//! A file becomes one age file; a folder becomes an encrypted manifest and one age file for each file in it, so that one path
+//! can be read without the rest and all names stay hidden. Either is a UnixFS graph in a CAR.
+//!
+//! ```
+//! use std::io::Cursor;
+//! use bauta_client::crypt::Identity;
+//! use bauta_client::pack::{Key, Options, Package, pack};
+//!
+//! let folder = tempfile::tempdir()?;
+//! std::fs::write(folder.path().join("letter.txt"), "dear friend")?;
+//! let owner = Identity::generate();
+//! let mut car = Cursor::new(Vec::new());
+//! let packed = pack(folder.path(), &[owner.recipient()], &mut car, Options::default())?;
+//!
+//! let mut package = Package::open(car, Some(&packed.payload_cid), Key::Identity(&owner))?;
+//! let letter = std::io::read_to_string(package.open_path(b"letter.txt")?)?;
+//! assert_eq!(letter, "dear friend");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod extract;
+mod folder;
+mod manifest;
+mod media_type;
+mod output;
+mod package;
+mod platform;
+mod scan;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use cid::Cid;
+
+use crate::car::{CarWriter, Link, Profile, add_file};
+use crate::crypt::{self, Commitment, ContentKind, FileKey, Identity, Metadata, Recipient, Wrap};
+use crate::piece::PieceInfo;
+
+pub use error::Error;
+pub use extract::Unpacked;
+pub use manifest::{Content, Entry};
+pub use package::Package;
+
+use output::{Output, write_beside};
+use source::Source;
+
+/// How a pass is to be made.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// Paths that are left out of a folder, for instance the CAR being written.
+    pub exclude: Vec<PathBuf>,
+    /// Whether an existing file may be replaced. An existing folder never is.
+    pub overwrite: bool,
+    /// Is told how far the pass is, at least once a MiB.
+    pub progress: Option<&'a mut dyn FnMut(Progress)>,
+}
+
+impl Options<'_> {
+    fn report(&mut self, phase: Phase, done: u64, total: Option<u64>) {
+        if let Some(progress) = &mut self.progress {
+            progress(Progress { phase, done, total });
+        }
+    }
+}
+
+/// How far a pass is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done.
+    pub phase: Phase,
+    /// Plaintext bytes done; while scanning, entries found.
+    pub done: u64,
+    /// Plaintext bytes in all, where known.
+    pub total: Option<u64>,
+}
+
+/// What a pass is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Looking through a folder.
+    Scan,
+    /// Encrypting and writing the CAR.
+    Pack,
+    /// Checking and decrypting.
+    Unpack,
+}
+
+/// What came out of packing; the CAR itself went to the output.
+#[derive(Debug)]
+pub struct Packed {
+    /// Root of the CAR.
+    pub payload_cid: Cid,
+    /// The piece that the CAR is.
+    pub piece: PieceInfo,
+    /// Key of the file, or of the manifest of a folder: opens everything.
+    pub file_key: FileKey,
+    /// The file key wrapped for each recipient, in their order.
+    pub wraps: Vec<Wrap>,
+    /// Fingerprint of the file key.
+    pub commitment: Commitment,
+    /// Name, media type, size and kind; not sealed yet.
+    pub metadata: Metadata,
+    /// What of a folder was left out, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Something of a folder that was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why it was left out.
+    pub reason: String,
+}
+
+/// What opens a package.
+#[derive(Debug, Clone, Copy)]
+pub enum Key<'a> {
+    /// Of one of its recipients.
+    Identity(&'a Identity),
+    /// Its own, for instance from a grant.
+    File(&'a FileKey),
+}
+
+/// Encrypts a file or folder into a CAR at the output's position.
+///
+/// Effects: writes to the output only; what is there after an error is for the caller to discard.
+///
+/// Errors: of a single file [`Error::Io`] and [`Error::Changed`] with its path; [`Error::Unsupported`] for a path that is neither file nor
+/// folder; [`Error::TooLarge`] above 64 GiB (padded) or 1,000,000 files. What cannot be read inside a folder is skipped and
+/// listed.
+pub fn pack<W: Write + Seek>(
+    path: &Path,
+    recipients: &[Recipient],
+    out: W,
+    mut options: Options<'_>,
+) -> Result<Packed, Error> {
+    let io = |e| Error::io(path, e);
+    let real = path.canonicalize().map_err(io)?;
+    let about = real.metadata().map_err(io)?;
+    let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if about.is_dir() {
+        return folder::pack_folder(&real, name, recipients, out, options);
+    }
+    if !about.is_file() {
+        return Err(Error::Unsupported(format!("{}: neither a file nor a folder", path.display())));
+    }
+    let file = File::open(&real).map_err(io)?;
+    let mut source = Source::of_file(path, file).map_err(io)?;
+    let packed = pack_one(&mut source, name, recipients, out, &mut options);
+    source.check()?;
+    packed
+}
+
+/// Encrypts what a reader gives, for instance standard input, as one file of the name given.
+///
+/// Errors: [`Error::Io`], [`Error::TooLarge`].
+pub fn pack_reader<W: Write + Seek>(
+    reader: impl Read,
+    name: &str,
+    recipients: &[Recipient],
+    out: W,
+    mut options: Options<'_>,
+) -> Result<Packed, Error> {
+    let mut source = Source::of_reader(Path::new(name), reader);
+    let packed = pack_one(&mut source, name.into(), recipients, out, &mut options);
+    source.finish()?;
+    packed
+}
+
+/// As [`pack`] into a file, which appears under its name only when it is whole.
+///
+/// Errors: also [`Error::Exists`], unless `options.overwrite`.
+pub fn pack_to_file(
+    path: &Path,
+    recipients: &[Recipient],
+    out: &Path,
+    mut options: Options<'_>,
+) -> Result<Packed, Error> {
+    let overwrite = options.overwrite;
+    write_beside(out, overwrite, |file, beside| {
+        options.exclude.push(beside.to_path_buf());
+        options.exclude.push(out.to_path_buf());
+        pack(path, recipients, file, options)
+    })
+}
+
+/// Checks and decrypts a CAR, which the input begins with: its file to the path `destination`, or its folder to a new folder
+/// there. Every block and every chunk is verified before it is used; the destination appears only when it is whole.
+///
+/// Errors: [`Error::NoAccess`] with the wrong key, [`Error::Corrupt`], [`Error::Exists`], [`Error::Io`], [`Error::Unsupported`].
+pub fn unpack<R: Read + Seek>(
+    car: R,
+    root: Option<&Cid>,
+    key: Key<'_>,
+    destination: &Path,
+    options: Options<'_>,
+) -> Result<Unpacked, Error> {
+    Package::open(car, root, key)?.unpack(destination, options)
+}
+
+fn pack_one<R: Read, W: Write + Seek>(
+    source: &mut Source<R>,
+    name: String,
+    recipients: &[Recipient],
+    out: W,
+    options: &mut Options<'_>,
+) -> Result<Packed, Error> {
+    let total = source.expected();
+    let mut car = CarWriter::new(Output::new(out)?)?;
+    let sealed = seal_into(source.reporting(|done| options.report(Phase::Pack, done, total)), recipients, &mut car)?;
+    let kind = ContentKind::File;
+    let metadata = Metadata { media_type: media_type::of(&name).into(), name, size: source.size(), kind };
+    sealed.packed(car, metadata, Vec::new())
+}
+
+/// An age file that went into a CAR.
+struct SealedFile {
+    link: Link,
+    key: FileKey,
+    wraps: Vec<Wrap>,
+}
+
+/// Encrypts what a reader gives and writes it as a UnixFS file.
+fn seal_into<W: Write>(
+    plain: impl Read,
+    recipients: &[Recipient],
+    car: &mut CarWriter<W>,
+) -> Result<SealedFile, Error> {
+    let mut sealed = crypt::seal(plain, recipients)?;
+    let link = add_file(&mut sealed, &Profile::V1_2025, car)?;
+    Ok(SealedFile { link, key: sealed.file_key().clone(), wraps: sealed.wraps().to_vec() })
+}
+
+impl SealedFile {
+    /// Ends the CAR with `self.link` as its root.
+    fn packed<W: Write + Seek>(
+        self,
+        car: CarWriter<Output<W>>,
+        metadata: Metadata,
+        skipped: Vec<Skipped>,
+    ) -> Result<Packed, Error> {
+        let payload_cid = self.link.cid;
+        let (out, header) = car.finish(&payload_cid)?;
+        let piece = out.finish(&header)?;
+        let commitment = self.key.commitment();
+        Ok(Packed { payload_cid, piece, file_key: self.key, wraps: self.wraps, commitment, metadata, skipped })
+    }
+}

@@ -1,0 +1,142 @@
+//! The manifest of a folder: what is in it, and the keys of the payloads.
+//!
+//! DAG-CBOR `[1, [[path, kind, mode, mtime_ms, size, payload | null, file key | null, link target | null]…]]`.
+
+use std::collections::HashSet;
+
+use fvm_ipld_encoding::{from_slice, to_vec};
+use serde_bytes::ByteBuf;
+
+use super::Error;
+use super::error::corrupt;
+use crate::crypt::FileKey;
+
+/// Largest manifest read, in bytes: more than a million entries.
+pub(super) const MAX_MANIFEST: u64 = 512 << 20;
+/// Most payloads, so that no directory of the CAR has more than 1,000 of them.
+pub(super) const MAX_PAYLOADS: u64 = 1_000_000;
+
+const VERSION: u64 = 1;
+const MAX_NAME: usize = 255;
+const MAX_TARGET: usize = 4096;
+
+/// Something in a folder.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Path from the folder, names separated by `/`. Bytes: a name need not be UTF-8.
+    pub path: Vec<u8>,
+    /// Unix permissions, 12 bits.
+    pub mode: u32,
+    /// Time of the last change, in milliseconds since 1970.
+    pub mtime_ms: i64,
+    /// What it is.
+    pub content: Content,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A file.
+    File {
+        /// Bytes.
+        size: u64,
+        /// Number of the payload that holds them. Identical files may share one.
+        payload: u64,
+        /// Key of that payload.
+        key: FileKey,
+    },
+    /// A folder.
+    Directory,
+    /// A symbolic link to this path, whatever it is.
+    Symlink(Vec<u8>),
+}
+
+type Row = (ByteBuf, u64, u64, i64, u64, Option<u64>, Option<ByteBuf>, Option<ByteBuf>);
+
+/// Writes a manifest; the entries must be sorted.
+pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
+    let rows: Vec<Row> = entries.iter().map(row_of).collect();
+    to_vec(&(VERSION, rows)).expect("numbers and bytes have an encoding")
+}
+
+fn row_of(entry: &Entry) -> Row {
+    let (kind, size, payload, key, target) = match &entry.content {
+        Content::File { size, payload, key } => (0, *size, Some(*payload), Some(key.expose().to_vec()), None),
+        Content::Directory => (1, 0, None, None, None),
+        Content::Symlink(target) => (2, 0, None, None, Some(target.clone())),
+    };
+    let path = ByteBuf::from(entry.path.clone());
+    let bytes = |bytes: Option<Vec<u8>>| bytes.map(ByteBuf::from);
+    (path, kind, entry.mode.into(), entry.mtime_ms, size, payload, bytes(key), bytes(target))
+}
+
+/// Reads a manifest and checks every rule: what passes can be unpacked without ever leaving the destination.
+///
+/// Errors: [`Error::Corrupt`], [`Error::Unsupported`] for another version.
+pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Error> {
+    let bad = |why: &str| corrupt(format!("its manifest is malformed: {why}"));
+    let (version, _): (u64, serde::de::IgnoredAny) = from_slice(bytes).map_err(|_| bad("it is no list of entries"))?;
+    if version != VERSION {
+        return Err(Error::Unsupported(format!("version {version} of manifests is not supported")));
+    }
+    let (_, rows): (u64, Vec<Row>) = from_slice(bytes).map_err(|_| bad("it is no list of entries"))?;
+    let mut entries = Vec::with_capacity(rows.len());
+    let mut directories = HashSet::new();
+    for row in rows {
+        let path = row.0.to_vec();
+        let named = |why: &str| bad(&format!("{:?}: {why}", String::from_utf8_lossy(&path)));
+        check_path(&path).map_err(named)?;
+        if entries.last().is_some_and(|last: &Entry| last.path >= path) {
+            return Err(named("it is not behind the entry before it"));
+        }
+        if let Some(at) = path.iter().rposition(|byte| *byte == b'/')
+            && !directories.contains(&path[..at])
+        {
+            return Err(named("it is not in a folder of the manifest"));
+        }
+        let entry = entry_of(row).map_err(named)?;
+        if matches!(entry.content, Content::Directory) {
+            directories.insert(entry.path.clone());
+        }
+        entries.push(entry);
+    }
+    if encode(&entries) != bytes {
+        return Err(bad("it is not written in its one form"));
+    }
+    Ok(entries)
+}
+
+/// Checks that a path is relative and made of names only.
+fn check_path(path: &[u8]) -> Result<(), &'static str> {
+    path.split(|byte| *byte == b'/').try_for_each(|name| match name {
+        b"" => Err("a name is empty"),
+        b"." | b".." => Err("a name is a step, not a name"),
+        name if name.contains(&0) => Err("a name holds a zero"),
+        name if name.len() > MAX_NAME => Err("a name is longer than 255 bytes"),
+        _ => Ok(()),
+    })
+}
+
+fn entry_of(row: Row) -> Result<Entry, &'static str> {
+    let (path, kind, mode, mtime_ms, size, payload, key, target) = row;
+    let content = match (kind, size, payload, key, target) {
+        (0, size, Some(payload), Some(key), None) => {
+            if payload >= MAX_PAYLOADS {
+                return Err("the payload is out of range");
+            }
+            let key = key.into_vec().try_into().map_err(|_| "the key is not 16 bytes long")?;
+            Content::File { size, payload, key: FileKey::from_bytes(key) }
+        }
+        (1, 0, None, None, None) => Content::Directory,
+        (2, 0, None, None, Some(target)) => {
+            if target.is_empty() || target.len() > MAX_TARGET || target.contains(&0) {
+                return Err("the link leads to no path");
+            }
+            Content::Symlink(target.into_vec())
+        }
+        (0..=2, ..) => return Err("its fields do not fit its kind"),
+        _ => return Err("its kind is unknown"),
+    };
+    let mode = u32::try_from(mode).ok().filter(|mode| *mode <= 0o7777).ok_or("the mode has more than 12 bits")?;
+    Ok(Entry { path: path.into_vec(), mode, mtime_ms, content })
+}

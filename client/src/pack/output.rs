@@ -1,0 +1,74 @@
+//! A CAR on its way out: written and committed to at once.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::Error;
+use crate::car::HEADER;
+use crate::piece::{CommP, PieceInfo};
+
+/// Writes, and computes the piece commitment of what is written.
+pub(super) struct Output<W: Write> {
+    out: BufWriter<W>,
+    start: u64,
+    comm_p: CommP,
+}
+
+impl<W: Write + Seek> Output<W> {
+    /// Starts at the output's position.
+    pub fn new(mut out: W) -> Result<Self, Error> {
+        let start = out.stream_position()?;
+        Ok(Output { out: BufWriter::with_capacity(256 << 10, out), start, comm_p: CommP::new() })
+    }
+
+    /// Puts the real header in its place, in the output and in the tree.
+    pub fn finish(mut self, header: &[u8; HEADER]) -> Result<PieceInfo, Error> {
+        self.comm_p.patch_prefix(header).expect("the CAR begins with a header of this length");
+        let end = self.out.stream_position()?;
+        self.out.seek(SeekFrom::Start(self.start))?;
+        self.out.write_all(header)?;
+        self.out.seek(SeekFrom::Start(end))?;
+        self.out.flush()?;
+        Ok(self.comm_p.finish())
+    }
+}
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.comm_p.write_all(bytes)?;
+        self.out.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Lets a file be written beside its place, then renames it; after an error nothing is left.
+pub(super) fn write_beside<T>(
+    path: &Path,
+    overwrite: bool,
+    write: impl FnOnce(&mut File, &Path) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let io = |e| Error::io(path, e);
+    if !overwrite && path.symlink_metadata().is_ok() {
+        return Err(Error::Exists(path.into()));
+    }
+    let mut beside = super::platform::temporary_file(folder_of(path)).map_err(io)?;
+    let at = beside.path().to_path_buf();
+    let outcome = write(beside.as_file_mut(), &at)?;
+    beside.as_file().sync_all().map_err(io)?;
+    let placed = if overwrite { beside.persist(path) } else { beside.persist_noclobber(path) };
+    match placed {
+        Ok(_) => Ok(outcome),
+        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(path.into())),
+        Err(e) => Err(io(e.error)),
+    }
+}
+
+/// The folder that a path is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

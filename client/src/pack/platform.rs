@@ -1,0 +1,100 @@
+//! What differs between operating systems: names, modes, links.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+#[cfg(unix)]
+mod system {
+    use std::ffi::{OsStr, OsString};
+    use std::fs::{Metadata, Permissions};
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    pub fn name_bytes(name: &OsStr) -> Option<Vec<u8>> {
+        Some(name.as_bytes().to_vec())
+    }
+
+    pub fn name_of(bytes: &[u8]) -> Option<OsString> {
+        Some(OsString::from_vec(bytes.to_vec()))
+    }
+
+    pub fn mode_of(about: &Metadata) -> u32 {
+        about.mode() & 0o7777
+    }
+
+    pub fn permissions(mode: u32) -> Option<Permissions> {
+        Some(Permissions::from_mode(mode))
+    }
+
+    pub fn identity_of(about: &Metadata) -> Option<(u64, u64, bool)> {
+        Some((about.dev(), about.ino(), about.nlink() > 1))
+    }
+
+    pub use std::os::unix::fs::symlink;
+}
+
+#[cfg(not(unix))]
+mod system {
+    use std::ffi::{OsStr, OsString};
+    use std::fs::{Metadata, Permissions};
+    use std::path::Path;
+
+    pub fn name_bytes(name: &OsStr) -> Option<Vec<u8>> {
+        Some(name.to_str()?.as_bytes().to_vec())
+    }
+
+    /// A name that would mean more than a name here is none.
+    pub fn name_of(bytes: &[u8]) -> Option<OsString> {
+        let name = std::str::from_utf8(bytes).ok()?;
+        let plain = !name.contains(['\\', ':', '<', '>', '"', '|', '?', '*']) && !name.ends_with(['.', ' ']);
+        plain.then(|| name.into())
+    }
+
+    pub fn mode_of(about: &Metadata) -> u32 {
+        if about.is_dir() { 0o755 } else { 0o644 }
+    }
+
+    pub fn permissions(_: u32) -> Option<Permissions> {
+        None
+    }
+
+    pub fn identity_of(_: &Metadata) -> Option<(u64, u64, bool)> {
+        None
+    }
+
+    pub fn symlink(_: &Path, _: &Path) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
+pub(super) use system::{identity_of, mode_of, name_bytes, permissions, symlink};
+
+/// Makes a file that is removed unless it is renamed. Its mode is a usual file's.
+pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".bauta-");
+    let usual = permissions(0o666);
+    if let Some(usual) = usual {
+        builder.permissions(usual);
+    }
+    builder.tempfile_in(folder)
+}
+
+/// Joins the names of a path in a manifest. `None` when this system has no such name.
+pub(super) fn join(folder: &Path, path: &[u8]) -> Option<PathBuf> {
+    path.split(|byte| *byte == b'/').try_fold(folder.to_path_buf(), |at, name| Some(at.join(system::name_of(name)?)))
+}
+
+/// The target of a link, as a path of this system.
+pub(super) fn target_of(bytes: &[u8]) -> Option<PathBuf> {
+    system::name_of(bytes).map(PathBuf::from)
+}
+
+/// Says whether an open file is the one that was looked at before.
+pub(super) fn is_same(file: &File, before: &Metadata) -> io::Result<bool> {
+    let now = file.metadata()?;
+    Ok(now.is_file() && identity_of(&now).map(|i| (i.0, i.1)) == identity_of(before).map(|i| (i.0, i.1)))
+}

@@ -1,0 +1,121 @@
+//! Plaintext on its way in: counted, and watched for changes.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::Error;
+
+/// A reader of plaintext that remembers why it failed, so that its errors are told from those of the output.
+pub(super) struct Source<R> {
+    path: PathBuf,
+    reader: R,
+    /// Size and time of a file when it was opened.
+    before: Option<(u64, Option<SystemTime>)>,
+    read: u64,
+    failed: Option<Error>,
+}
+
+impl Source<File> {
+    /// Takes a file from its start.
+    pub fn of_file(path: &Path, file: File) -> io::Result<Self> {
+        let about = file.metadata()?;
+        let before = Some((about.len(), about.modified().ok()));
+        Ok(Source { path: path.into(), reader: file, before, read: 0, failed: None })
+    }
+
+    /// Says whether the file is still what it was when it was opened.
+    fn same_time(&self) -> bool {
+        let now = self.reader.metadata().map(|about| (about.len(), about.modified().ok()));
+        self.before.is_none() || now.is_ok_and(|now| Some(now) == self.before)
+    }
+
+    /// Reads all of a small file.
+    pub fn read_all(&mut self) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::with_capacity(self.expected().unwrap_or_default() as usize);
+        let outcome = self.read_to_end(&mut bytes);
+        self.check()?;
+        outcome.map_err(|e| Error::io(&self.path, e))?;
+        Ok(bytes)
+    }
+
+    /// Says why reading failed, if it did.
+    pub fn check(&mut self) -> Result<(), Error> {
+        match self.failed.take() {
+            Some(e) => Err(e),
+            None if !self.same_time() => Err(Error::Changed(self.path.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<R: Read> Source<R> {
+    /// Takes a reader whose size is unknown.
+    pub fn of_reader(name: &Path, reader: R) -> Self {
+        Source { path: name.into(), reader, before: None, read: 0, failed: None }
+    }
+
+    /// Gives the size that the file had when it was opened.
+    pub fn expected(&self) -> Option<u64> {
+        self.before.map(|(size, _)| size)
+    }
+
+    /// Counts the bytes read.
+    pub fn size(&self) -> u64 {
+        self.read
+    }
+
+    /// Reads and tells how many bytes were read so far.
+    pub fn reporting<F: FnMut(u64)>(&mut self, report: F) -> Reporting<'_, R, F> {
+        Reporting { source: self, report, told: 0 }
+    }
+
+    /// Says why reading failed, if it did.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let outcome = self.reader.read(out);
+        match outcome {
+            Ok(n) => {
+                self.read += n as u64;
+                let ended = n == 0 && !out.is_empty();
+                let changed = |size| self.read > size || (ended && self.read < size);
+                if self.expected().is_some_and(changed) {
+                    self.failed = Some(Error::Changed(self.path.clone()));
+                    return Err(io::Error::other("the file changed while it was read"));
+                }
+                Ok(n)
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Err(e),
+            Err(e) => {
+                let told = io::Error::new(e.kind(), e.to_string());
+                self.failed = Some(Error::Io { path: self.path.clone(), error: e });
+                Err(told)
+            }
+        }
+    }
+}
+
+/// A source that reports.
+pub(super) struct Reporting<'a, R, F> {
+    source: &'a mut Source<R>,
+    report: F,
+    told: u64,
+}
+
+impl<R: Read, F: FnMut(u64)> Read for Reporting<'_, R, F> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.read(out)?;
+        let done = self.source.size();
+        if done - self.told >= 1 << 20 || n == 0 {
+            self.told = done;
+            (self.report)(done);
+        }
+        Ok(n)
+    }
+}
