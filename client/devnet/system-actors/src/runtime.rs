@@ -57,6 +57,8 @@ pub struct Params(Option<IpldBlock>);
 
 impl Params {
     /// Decodes them. Exit 21: they do not decode.
+    // Not inlined, as the handlers: the VM compiles functions in parallel, and a huge one slowly.
+    #[inline(never)]
     pub fn get<T: DeserializeOwned>(&self) -> Result<T> {
         let block = self.0.as_ref().ok_or_else(|| failure(ExitCode::USR_SERIALIZATION, "params expected"))?;
         block.deserialize().map_err(|_| failure(ExitCode::USR_SERIALIZATION, "params do not decode"))

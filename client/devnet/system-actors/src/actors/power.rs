@@ -163,6 +163,7 @@ impl State {
     }
 }
 
+#[inline(never)]
 fn create_miner(params: CreateMinerParams) -> Answer {
     let CreateMinerParams { owner, worker, post_proof, peer, multiaddrs } = params;
     let constructor = MinerConstructorParams { owner, worker, control: vec![], post_proof, peer, multiaddrs };
@@ -179,6 +180,7 @@ fn create_miner(params: CreateMinerParams) -> Answer {
     reply(&created)
 }
 
+#[inline(never)]
 fn update_claimed_power(delta: Power) -> Answer {
     let miner = caller_is_miner()?;
     let mut state: State = load()?;
@@ -187,6 +189,7 @@ fn update_claimed_power(delta: Power) -> Answer {
     done()
 }
 
+#[inline(never)]
 fn enroll_cron_event(params: EnrollCronEventParams) -> Answer {
     let miner = caller_is_miner()?;
     ensure(params.epoch >= 0, || illegal_argument("cron event before the first epoch"))?;
@@ -197,6 +200,7 @@ fn enroll_cron_event(params: EnrollCronEventParams) -> Answer {
     done()
 }
 
+#[inline(never)]
 fn on_epoch_tick_end() -> Answer {
     caller_is(&[CRON])?;
     let reward: EpochReward = ask(REWARD, reward::THIS_EPOCH_REWARD, None)?;
@@ -241,6 +245,7 @@ fn on_epoch_tick_end() -> Answer {
     done()
 }
 
+#[inline(never)]
 fn update_pledge_total(delta: TokenAmount) -> Answer {
     let miner = caller_is_miner()?;
     let mut state: State = load()?;

@@ -75,6 +75,7 @@ fn of_deal<T: Serialize>(params: &Params, read: fn(Proposal) -> T) -> Answer {
 
 // --- escrow ----------------------------------------------------------------------------------------------------------
 
+#[inline(never)]
 fn add_balance(who: Address) -> Answer {
     let value = message::value_received();
     ensure(value.is_positive(), || illegal_argument("balance to add must be greater than zero"))?;
@@ -85,6 +86,7 @@ fn add_balance(who: Address) -> Answer {
     done()
 }
 
+#[inline(never)]
 fn withdraw_balance((who, amount): (Address, TokenAmount)) -> Answer {
     ensure(!amount.is_negative(), || illegal_argument("negative amount"))?;
     let (holder, recipient, allowed) = escrow_of(&who)?;
@@ -111,6 +113,7 @@ fn escrow_of(address: &Address) -> Result<(ActorID, ActorID, Vec<ActorID>)> {
 
 // --- publishing ------------------------------------------------------------------------------------------------------
 
+#[inline(never)]
 fn publish((deals,): (Vec<ClientDeal>,)) -> Answer {
     let first = deals.first().ok_or_else(|| illegal_argument("empty deals parameter"))?;
     let given = first.proposal.provider;
@@ -190,6 +193,7 @@ fn event_of(kind: &str, id: u64, proposal: &Proposal) -> Result<()> {
 
 // --- life of a deal --------------------------------------------------------------------------------------------------
 
+#[inline(never)]
 fn sector_content_changed(changes: Vec<SectorChanges>) -> Answer {
     let provider = caller_is_miner()?;
     let mut state: State = load()?;
@@ -215,6 +219,7 @@ fn sector_content_changed(changes: Vec<SectorChanges>) -> Answer {
     reply(&answer)
 }
 
+#[inline(never)]
 fn sectors_terminate(SectorsTerminateParams { epoch, sectors }: SectorsTerminateParams) -> Answer {
     let provider = caller_is_miner()?;
     let mut state: State = load()?;
@@ -234,6 +239,7 @@ fn sectors_terminate(SectorsTerminateParams { epoch, sectors }: SectorsTerminate
     done()
 }
 
+#[inline(never)]
 fn cron_tick() -> Answer {
     caller_is(&[CRON])?;
     let mut state: State = load()?;
@@ -255,6 +261,7 @@ fn cron_tick() -> Answer {
     done()
 }
 
+#[inline(never)]
 fn settle(deals: BitField) -> Answer {
     let mut state: State = load()?;
     let mut results = BatchReturn::default();

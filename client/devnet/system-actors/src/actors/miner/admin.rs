@@ -20,6 +20,7 @@ use crate::runtime::{
     save,
 };
 
+#[inline(never)]
 pub fn constructor(params: MinerConstructorParams) -> Answer {
     caller_is(&[INIT])?;
     check_control(&params.control)?;
@@ -75,55 +76,67 @@ fn lock(state: &mut State, amount: &TokenAmount) -> Result<()> {
     state.set_vesting(&Store, funds)
 }
 
+#[inline(never)]
 pub fn control_addresses(params: &Params) -> Answer {
     let Info { owner, worker, control, .. } = read(params)?.1;
     reply(&ControlAddresses { owner, worker, control })
 }
 
+#[inline(never)]
 pub fn get_owner(params: &Params) -> Answer {
     let info = read(params)?.1;
     reply(&(info.owner, info.pending_owner))
 }
 
+#[inline(never)]
 pub fn is_controlling_address(address: Address) -> Answer {
     let Some(id) = resolve(&address) else { return reply(&false) };
     reply(&info(&load()?)?.controllers().contains(&id))
 }
 
+#[inline(never)]
 pub fn get_sector_size(params: &Params) -> Answer {
     reply(&read(params)?.1.sector_size)
 }
 
+#[inline(never)]
 pub fn get_available_balance(params: &Params) -> Answer {
     reply(&read(params)?.0.available(&balance())?)
 }
 
+#[inline(never)]
 pub fn get_vesting_funds(params: &Params) -> Answer {
     reply(&(read(params)?.0.vesting(&Store)?,))
 }
 
+#[inline(never)]
 pub fn get_peer_id(params: &Params) -> Answer {
     reply(&(BytesSer(&read(params)?.1.peer),))
 }
 
+#[inline(never)]
 pub fn get_multiaddrs(params: &Params) -> Answer {
     reply(&(read(params)?.1.multiaddrs,))
 }
 
+#[inline(never)]
 pub fn get_beneficiary(params: &Params) -> Answer {
     let info = read(params)?.1;
     reply(&((info.beneficiary, info.beneficiary_term), info.pending_beneficiary))
 }
 
+#[inline(never)]
 pub fn max_termination_fee((power, pledge): (BigIntDe, TokenAmount)) -> Answer {
     let bytes = u64::try_from(power.0).map_err(|_| illegal_argument("power out of range"))?;
     reply(&money::termination_fee(&pledge, i64::from(u32::MAX), &money::fault_fee(bytes)))
 }
 
+#[inline(never)]
 pub fn initial_pledge(params: &Params) -> Answer {
     reply(&read(params)?.0.initial_pledge)
 }
 
+#[inline(never)]
 pub fn change_worker((worker, control): (Address, Vec<Address>)) -> Answer {
     check_control(&control)?;
     let worker = Address::new_id(resolve_worker(&worker)?);
@@ -136,6 +149,7 @@ pub fn change_worker((worker, control): (Address, Vec<Address>)) -> Answer {
     save_info(&mut state, &info)
 }
 
+#[inline(never)]
 pub fn confirm_change_worker(params: &Params) -> Answer {
     params.none()?;
     let (mut state, mut info) = by_owner()?;
@@ -155,6 +169,7 @@ pub fn change_pending_worker(info: &mut Info) -> bool {
     }
 }
 
+#[inline(never)]
 pub fn change_peer_id((peer,): (BytesDe,)) -> Answer {
     check_peer(&peer.0, &[])?;
     let (mut state, mut info) = controlled()?;
@@ -162,6 +177,7 @@ pub fn change_peer_id((peer,): (BytesDe,)) -> Answer {
     save_info(&mut state, &info)
 }
 
+#[inline(never)]
 pub fn change_multiaddrs((multiaddrs,): (Vec<BytesDe>,)) -> Answer {
     check_peer(&[], &multiaddrs)?;
     let (mut state, mut info) = controlled()?;
@@ -169,6 +185,7 @@ pub fn change_multiaddrs((multiaddrs,): (Vec<BytesDe>,)) -> Answer {
     save_info(&mut state, &info)
 }
 
+#[inline(never)]
 pub fn apply_rewards(ApplyRewardParams { reward, penalty }: ApplyRewardParams) -> Answer {
     ensure(!reward.is_negative() && !penalty.is_negative(), || illegal_argument("negative amount"))?;
     caller_is(&[REWARD])?;
@@ -184,6 +201,7 @@ pub fn apply_rewards(ApplyRewardParams { reward, penalty }: ApplyRewardParams) -
     done()
 }
 
+#[inline(never)]
 pub fn withdraw((requested,): (TokenAmount,)) -> Answer {
     ensure(!requested.is_negative(), || illegal_argument("negative amount"))?;
     let (mut state, info) = by_owner()?;
@@ -199,6 +217,7 @@ pub fn withdraw((requested,): (TokenAmount,)) -> Answer {
     reply(&amount)
 }
 
+#[inline(never)]
 pub fn repay_debt(params: &Params) -> Answer {
     params.none()?;
     let (mut state, _) = controlled()?;
@@ -231,6 +250,7 @@ fn by_owner() -> Result<(State, Info)> {
     Ok((state, info))
 }
 
+#[inline(never)]
 fn save_info(state: &mut State, info: &Info) -> Answer {
     state.info = put(&Store, info)?;
     save(state)?;

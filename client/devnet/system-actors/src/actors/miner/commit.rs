@@ -37,6 +37,7 @@ const FLAGS: u32 = 1;
 
 // --- PreCommitSectorBatch2 -------------------------------------------------------------------------------------------
 
+#[inline(never)]
 pub fn pre_commit((sectors,): (Vec<PreCommitInfo>,)) -> Answer {
     let now = now();
     ensure(!sectors.is_empty(), || illegal_argument("batch empty"))?;
@@ -150,6 +151,7 @@ pub struct PieceManifest {
     pub notify: Vec<(Address, RawBytes)>,
 }
 
+#[inline(never)]
 pub fn prove_commit(params: ProveCommitParams) -> Answer {
     let now = now();
     let state: State = load()?;

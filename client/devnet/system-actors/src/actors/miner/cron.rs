@@ -22,6 +22,7 @@ use crate::runtime::{
 /// The one reason to be called back.
 pub const PROVING_DEADLINE: i64 = 1;
 
+#[inline(never)]
 pub fn on_deferred_cron_event(params: DeferredCronEventParams) -> Answer {
     caller_is(&[POWER])?;
     let (reason,): (i64,) = from_slice(&params.payload).map_err(|_| illegal_state("unreadable cron payload"))?;

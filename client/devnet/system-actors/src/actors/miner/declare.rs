@@ -31,6 +31,7 @@ fn grouped(declarations: Vec<Declaration>) -> Result<BTreeMap<u64, BTreeMap<u64,
     Ok(by_deadline)
 }
 
+#[inline(never)]
 pub fn faults((declarations,): (Vec<Declaration>,)) -> Answer {
     let declared = grouped(declarations)?;
     let mut state: State = load()?;
@@ -50,6 +51,7 @@ pub fn faults((declarations,): (Vec<Declaration>,)) -> Answer {
     done()
 }
 
+#[inline(never)]
 pub fn recovered((declarations,): (Vec<Declaration>,)) -> Answer {
     let declared = grouped(declarations)?;
     let mut state: State = load()?;
@@ -75,6 +77,7 @@ fn declaration_window(state: &State, index: u64) -> Result<Window> {
     Ok(window)
 }
 
+#[inline(never)]
 pub fn terminate((declarations,): (Vec<Declaration>,)) -> Answer {
     let declared = grouped(declarations)?;
     let mut state: State = load()?;
@@ -105,6 +108,7 @@ pub fn terminate((declarations,): (Vec<Declaration>,)) -> Answer {
 /// Deadline, partition, sectors, sectors with claims and what to do with the claims, new expiration.
 type Extension = (u64, u64, BitField, Vec<(u64, Vec<u64>, Vec<u64>)>, ChainEpoch);
 
+#[inline(never)]
 pub fn extend((extensions,): (Vec<Extension>,)) -> Answer {
     let now = now();
     for (deadline, _, _, with_claims, _) in &extensions {

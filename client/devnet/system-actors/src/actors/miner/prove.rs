@@ -24,6 +24,7 @@ const POST_CHAIN_COMMIT: i64 = 9;
 /// Deadline, partitions with what they skip, proofs, commit epoch, commit randomness.
 type PoStParams = (u64, Vec<(u64, BitField)>, Vec<PoStProof>, ChainEpoch, BytesDe);
 
+#[inline(never)]
 pub fn submit_windowed_post((index, partitions, proofs, commit_epoch, commit_rand): PoStParams) -> Answer {
     let now = now();
     let [proof] = proofs.as_slice() else { return Err(illegal_argument("expected exactly one proof")) };

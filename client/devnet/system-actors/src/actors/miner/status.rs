@@ -16,12 +16,14 @@ const FAULTY: u8 = 2;
 /// Deadline and partition of a sector that is nowhere.
 const NOWHERE: (i64, i64) = (-1, -1);
 
+#[inline(never)]
 pub fn check_sector_proven((sector,): (SectorNumber,)) -> Answer {
     ensure(sector <= MAX_SECTOR_NUMBER, || illegal_argument("sector number out of range"))?;
     expect_sector(&load()?, sector)?;
     done()
 }
 
+#[inline(never)]
 pub fn generate_sector_location((sector,): (SectorNumber,)) -> Answer {
     let state: State = load()?;
     let Some((deadline, index)) = state.locate(&Store, sector)? else {
@@ -33,6 +35,7 @@ pub fn generate_sector_location((sector,): (SectorNumber,)) -> Answer {
     reply(&(status, BytesSer(&to_vec(&(deadline as i64, index as i64))?)))
 }
 
+#[inline(never)]
 pub fn validate_sector_status((sector, status, location): (SectorNumber, u8, BytesDe)) -> Answer {
     use fvm_shared::error::ExitCode;
     ensure(status <= FAULTY, || failure(ExitCode::USR_SERIALIZATION, "no such status"))?;
@@ -52,6 +55,7 @@ pub fn validate_sector_status((sector, status, location): (SectorNumber, u8, Byt
     reply(&is(partition, sector, status))
 }
 
+#[inline(never)]
 pub fn get_nominal_sector_expiration(sector: SectorNumber) -> Answer {
     reply(&expect_sector(&load()?, sector)?)
 }
