@@ -42,6 +42,14 @@ impl Default for HttpSettings {
     }
 }
 
+impl HttpSettings {
+    /// For asking whether anybody is there at all: one try, and a second at most.
+    pub fn probe() -> Self {
+        let second = Duration::from_secs(1);
+        Self { timeout: second, connect_timeout: second, retries: 0, ..Self::default() }
+    }
+}
+
 /// A node over HTTP.
 #[derive(Debug)]
 pub struct HttpNode {

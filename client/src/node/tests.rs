@@ -182,7 +182,9 @@ async fn slow_and_endless_nodes() {
 }
 
 /// Answers by method and params, in process.
-struct Scripted(Box<dyn Fn(&str, &Value) -> Result<Value, NodeError> + Send + Sync>);
+struct Scripted(Box<Script>);
+
+type Script = dyn Fn(&str, &Value) -> Result<Value, NodeError> + Send + Sync;
 
 #[async_trait::async_trait]
 impl Node for Scripted {
