@@ -1,4 +1,4 @@
-//! Chain messages: bytes, CIDs, signatures, limits; and [`sender`], which carries one to the chain.
+//! Chain messages: bytes, CIDs, signatures, limits; and [`sender`](crate::sender) carries one to the chain.
 //!
 //! A message is the DAG-CBOR array `[version, to, from, nonce, value, gas limit, gas fee cap, gas premium, method, params]`; its CID is
 //! CIDv1, dag-cbor, blake2b-256. What is signed are the 38 bytes of that CID.
