@@ -52,7 +52,9 @@ pub enum Bundle {
 impl Bundle {
     /// The bundle that the tests are to run on: `BAUTA_BUNDLE` names a CAR file, otherwise our own.
     pub fn from_environment() -> Self {
-        std::env::var_os("BAUTA_BUNDLE").filter(|path| !path.is_empty()).map_or(Self::Own, |path| Self::Car(path.into()))
+        std::env::var_os("BAUTA_BUNDLE")
+            .filter(|path| !path.is_empty())
+            .map_or(Self::Own, |path| Self::Car(path.into()))
     }
 
     /// Puts the actors' code and the manifest into the store; gives the CID of the manifest's data.

@@ -66,7 +66,10 @@ pub struct Handle {
 impl Handle {
     /// Runs something on the chain and gives its result. What it makes possible has happened when this returns: on demand,
     /// messages it pushed are in tipsets.
-    pub async fn run<T: Send + 'static>(&self, job: impl FnOnce(&mut Chain) -> T + Send + 'static) -> Result<T, Stopped> {
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Chain) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
         let (reply, result) = oneshot::channel();
         let order = Order::Run(Box::new(move |chain| {
             // Whoever asked may have gone away.
@@ -149,6 +152,10 @@ impl Drop for Clock {
 
 fn tick(chain: &mut Chain, inbox: &mpsc::Receiver<Order>, interval: Option<Duration>) {
     let mut next = interval.map(|interval| Instant::now() + interval);
+    if interval.is_none() {
+        // What waited when the chain was closed, or must be done at its beginning.
+        note(settle(chain));
+    }
     loop {
         if let (Some(interval), Some(due)) = (interval, next)
             && due <= Instant::now()

@@ -67,7 +67,8 @@ mod tests {
 
     #[test]
     fn broken_blocks_end_quietly() {
-        for broken in [&[][..], &[0x9f], &[0x82, 1], &[0xd8, 42, 1], &[0xd8, 42, 0x58, 200, 0], &[0x9b, 255, 255, 255]] {
+        for broken in [&[][..], &[0x9f], &[0x82, 1], &[0xd8, 42, 1], &[0xd8, 42, 0x58, 200, 0], &[0x9b, 255, 255, 255]]
+        {
             assert!(links(broken).is_empty());
         }
     }

@@ -56,7 +56,9 @@ pub enum PoolError {
         got: u64,
     },
     /// The nonce is far ahead.
-    #[error("message nonce has too big a gap from expected nonce (Nonce: {got}, expected: {expected}): unfulfilled nonce gap")]
+    #[error(
+        "message nonce has too big a gap from expected nonce (Nonce: {got}, expected: {expected}): unfulfilled nonce gap"
+    )]
     NonceGap {
         /// The next one.
         expected: u64,
@@ -123,9 +125,9 @@ impl Mempool {
         let message = &signed.message;
         signed.check().map_err(|e| match e {
             MessageError::TooBig(length) => PoolError::TooBig(length),
-            MessageError::GasLimit(limit) if limit > BLOCK_GAS => {
-                PoolError::Invalid(format!("'GasLimit' field cannot be greater than a block's gas limit ({limit} > {BLOCK_GAS})"))
-            }
+            MessageError::GasLimit(limit) if limit > BLOCK_GAS => PoolError::Invalid(format!(
+                "'GasLimit' field cannot be greater than a block's gas limit ({limit} > {BLOCK_GAS})"
+            )),
             other => PoolError::Invalid(other.to_string()),
         })?;
         if message.gas_limit < inclusion_gas {
@@ -157,7 +159,8 @@ impl Mempool {
             if old.cid == cid {
                 return Err(PoolError::Exists);
             }
-            let least = (old.signed.message.gas_premium.clone() * REPLACE_PERCENT).div_floor(100) + TokenAmount::from_atto(1);
+            let least =
+                (old.signed.message.gas_premium.clone() * REPLACE_PERCENT).div_floor(100) + TokenAmount::from_atto(1);
             if signed.message.gas_premium < least {
                 return Err(PoolError::LowPremium(least.atto().to_string()));
             }
@@ -165,8 +168,7 @@ impl Mempool {
             return Err(PoolError::TooMany(signed.message.from.to_string()));
         }
         let others = waiting.into_iter().flatten().filter(|(nonce, _)| **nonce != got).map(|(_, p)| &p.signed.message);
-        let required =
-            others.fold(message::required_funds(&signed.message), |sum, m| sum + message::required_funds(m));
+        let required = others.fold(message::required_funds(&signed.message), |sum, m| sum + message::required_funds(m));
         if required > sender.balance {
             return Err(PoolError::Funds {
                 required: required.atto().to_string(),
@@ -215,7 +217,10 @@ impl Mempool {
 
     /// True while the message waits, by its CID on chain or that of the unsigned message.
     pub fn find(&self, cid: &Cid) -> Option<&Pending> {
-        self.senders.values().flat_map(BTreeMap::values).find(|p| p.cid == *cid || message::cid(&p.signed.message) == *cid)
+        self.senders
+            .values()
+            .flat_map(BTreeMap::values)
+            .find(|p| p.cid == *cid || message::cid(&p.signed.message) == *cid)
     }
 
     /// The messages for the next block: each sender's in the order of nonces, BLS before the rest as blocks hold them,
@@ -267,4 +272,3 @@ fn turns(ready: &[&Pending]) -> BTreeMap<u64, u64> {
     }
     turns
 }
-

@@ -187,11 +187,7 @@ impl Store {
     }
 
     /// The events of the tipsets in `from..=to`, by epoch.
-    pub fn events(
-        &self,
-        from: ChainEpoch,
-        to: ChainEpoch,
-    ) -> Result<Vec<(ChainEpoch, Vec<EventRecord>)>, StoreError> {
+    pub fn events(&self, from: ChainEpoch, to: ChainEpoch) -> Result<Vec<(ChainEpoch, Vec<EventRecord>)>, StoreError> {
         let table = db(db(self.database.begin_read())?.open_table(EVENTS))?;
         let mut found = Vec::new();
         if from > to {

@@ -116,6 +116,13 @@ impl Store {
         db(write.commit())
     }
 
+    /// Forgets new blocks that do not hang on `roots`.
+    pub fn prune(&self, roots: &[Cid]) {
+        let mut overlay = self.overlay.borrow_mut();
+        let kept = reachable(&overlay, roots);
+        overlay.retain(|cid, _| kept.contains(cid));
+    }
+
     /// Forgets what was written since the last commit.
     pub fn discard(&self) {
         self.overlay.borrow_mut().clear();
@@ -241,7 +248,8 @@ mod tests {
     fn the_cache_is_bounded() {
         let mut cache = Cache::default();
         for i in 0..200u32 {
-            let cid = Cid::new_v1(0x55, multihash_codetable::MultihashDigest::digest(&Code::Blake2b256, &i.to_be_bytes()));
+            let cid =
+                Cid::new_v1(0x55, multihash_codetable::MultihashDigest::digest(&Code::Blake2b256, &i.to_be_bytes()));
             cache.put(cid, vec![0; 1 << 20]);
         }
         let held: usize = cache.young.values().chain(cache.old.values()).map(Vec::len).sum();

@@ -322,7 +322,8 @@ async fn the_old_path_takes_fewer_params() {
     let devnet = devnet().await;
     let node = devnet.node();
     let from = account_key(0);
-    let cid = node.mpool_push(&signed(&*node, &from, send(&from, account_key(1).address(), fil(1))).await).await.unwrap();
+    let cid =
+        node.mpool_push(&signed(&*node, &from, send(&from, account_key(1).address(), fil(1))).await).await.unwrap();
     let url = devnet.rpc_url().unwrap().replace("/v1", "/v0");
     let ask = |method: &str, params: Value| {
         let body = json!({ "id": 1, "method": method, "params": params }).to_string();
@@ -345,7 +346,8 @@ async fn an_unused_value_of_params_is_kept_as_it_was() {
     for params in [json!(""), Value::Null] {
         let mut draft = base.clone();
         draft["Params"] = params.clone();
-        let (_, answer) = call(&devnet, "Filecoin.GasEstimateMessageGas", json!([draft, { "MaxFee": "0" }, null])).await;
+        let (_, answer) =
+            call(&devnet, "Filecoin.GasEstimateMessageGas", json!([draft, { "MaxFee": "0" }, null])).await;
         assert_eq!(answer["result"]["Params"], params, "{answer}");
     }
     let mut long = base.clone();

@@ -70,7 +70,9 @@ fn account_key(chain: &mut Chain, args: &Args) -> Answer {
         return answer(AddressJson(delegated));
     }
     if actor.code != account_code(chain)? {
-        return Err(RpcError::application(format!("failed to get account actor state for {address}: not an account actor")));
+        return Err(RpcError::application(format!(
+            "failed to get account actor state for {address}: not an account actor"
+        )));
     }
     let (key,): (Address,) = state.object(&address)?;
     answer(AddressJson(key))

@@ -134,7 +134,8 @@ fn block(chain: &mut Chain, args: &Args) -> Answer {
 /// A message of a tipset by its CID there.
 fn load(chain: &Chain, cid: &Cid) -> Result<Loaded, RpcError> {
     let block = chain.store().get(cid)?;
-    let block = block.ok_or_else(|| RpcError::application(format!("failed to load message: ipld: could not find {cid}")))?;
+    let block =
+        block.ok_or_else(|| RpcError::application(format!("failed to load message: ipld: could not find {cid}")))?;
     if let Ok(signed) = SignedMessage::from_bytes(&block) {
         return Ok(Loaded::Signed(signed));
     }
@@ -217,4 +218,3 @@ fn read_obj(chain: &mut Chain, args: &Args) -> Answer {
 fn has_obj(chain: &mut Chain, args: &Args) -> Answer {
     answer(chain.store().has(&args.cid(0)?)?)
 }
-

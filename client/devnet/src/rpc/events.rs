@@ -10,10 +10,8 @@ use super::{Answer, Args, Method, RpcError};
 use crate::chain::Chain;
 use crate::tipset;
 
-pub(super) const METHODS: &[Method] = &[
-    Method::read("Filecoin.ChainGetEvents", 1, by_root),
-    Method::read("Filecoin.GetActorEventsRaw", 1, by_filter),
-];
+pub(super) const METHODS: &[Method] =
+    &[Method::read("Filecoin.ChainGetEvents", 1, by_root), Method::read("Filecoin.GetActorEventsRaw", 1, by_filter)];
 
 fn entries(event: &StampedEvent) -> Vec<EventEntry> {
     let one = |e: &fvm_shared::event::Entry| EventEntry {

@@ -19,10 +19,8 @@ const MAX_BATCH: usize = 1000;
 
 /// Serves until `stop` says so or its sender is gone.
 pub(crate) async fn serve(listener: TcpListener, service: Service, stop: oneshot::Receiver<()>) {
-    let app = Router::new()
-        .route("/rpc/{version}", post(answer))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(service);
+    let app =
+        Router::new().route("/rpc/{version}", post(answer)).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(service);
     let stopped = async {
         let _ = stop.await;
     };

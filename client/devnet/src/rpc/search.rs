@@ -85,7 +85,9 @@ pub(super) async fn wait(handle: &Handle, args: &Args) -> Answer {
             if handle.is_on_demand() {
                 let ahead = u64::try_from(deep_enough - head).unwrap_or_default();
                 if ahead > MAX_CONFIDENCE {
-                    return Err(RpcError::application(format!("confidence {confidence} exceeds maximum {MAX_CONFIDENCE}")));
+                    return Err(RpcError::application(format!(
+                        "confidence {confidence} exceeds maximum {MAX_CONFIDENCE}"
+                    )));
                 }
                 let (mined, settled) = handle.run_and_settle(move |chain| chain.mine(ahead)).await?;
                 mined.and(settled)?;

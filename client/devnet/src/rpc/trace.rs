@@ -15,25 +15,27 @@ pub(super) fn build(message: &Message, outcome: &Outcome) -> Option<ExecutionTra
     let mut charges = Vec::new();
     for event in &outcome.trace {
         match event {
-            ExecutionEvent::Call { from, to, method, params, value, gas_limit, read_only } => open.push(ExecutionTrace {
-                msg: MessageTrace {
-                    // The outermost call keeps the addresses that the message has.
-                    from: if open.is_empty() { message.from } else { Address::new_id(*from) },
-                    to: *to,
-                    value: value.clone(),
-                    method: *method,
-                    params: params.as_ref().map(|p| p.data.clone()).unwrap_or_default(),
-                    params_codec: params.as_ref().map_or(0, |p| p.codec),
-                    gas_limit: Some(*gas_limit),
-                    read_only: Some(*read_only),
-                },
-                msg_rct: ReturnTrace { exit_code: 0, return_data: vec![], return_codec: 0 },
-                invoked_actor: None,
-                gas_charges: std::mem::take(&mut charges),
-                subcalls: vec![],
-                logs: vec![],
-                ipld_ops: vec![],
-            }),
+            ExecutionEvent::Call { from, to, method, params, value, gas_limit, read_only } => {
+                open.push(ExecutionTrace {
+                    msg: MessageTrace {
+                        // The outermost call keeps the addresses that the message has.
+                        from: if open.is_empty() { message.from } else { Address::new_id(*from) },
+                        to: *to,
+                        value: value.clone(),
+                        method: *method,
+                        params: params.as_ref().map(|p| p.data.clone()).unwrap_or_default(),
+                        params_codec: params.as_ref().map_or(0, |p| p.codec),
+                        gas_limit: Some(*gas_limit),
+                        read_only: Some(*read_only),
+                    },
+                    msg_rct: ReturnTrace { exit_code: 0, return_data: vec![], return_codec: 0 },
+                    invoked_actor: None,
+                    gas_charges: std::mem::take(&mut charges),
+                    subcalls: vec![],
+                    logs: vec![],
+                    ipld_ops: vec![],
+                })
+            }
             ExecutionEvent::CallReturn(exit, value) => {
                 let value = value.as_ref();
                 let returned = ReturnTrace {
