@@ -107,7 +107,7 @@ pub struct Candidate {
 /// Errors: 20, as there: every candidate has all partitions it may have.
 pub fn assign(mut candidates: Vec<Candidate>, count: usize, size: u64) -> Result<Vec<u64>> {
     let key = |c: &Candidate| {
-        let full = c.total % size == 0;
+        let full = c.total.is_multiple_of(size);
         let open = if full { 0 } else { u64::MAX - c.total };
         (c.live / size + 1, c.total / size + 1, full, open, c.live, c.index)
     };
