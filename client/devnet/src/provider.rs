@@ -31,7 +31,6 @@ use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
 
 use crate::clock;
 use crate::config::Config;
@@ -56,10 +55,7 @@ const CREATION_ATTEMPTS: u32 = 3;
 pub fn genesis_funds(count: u64) -> Vec<(Address, TokenAmount)> {
     let both = |index| {
         let (owner, worker) = shop::keys(index);
-        [
-            (owner.address(), TokenAmount::from_whole(OWNER_FIL)),
-            (worker.address(), TokenAmount::from_whole(WORKER_FIL)),
-        ]
+        [(owner.address(), TokenAmount::from_whole(OWNER_FIL)), (worker.address(), TokenAmount::from_whole(WORKER_FIL))]
     };
     (0..count).flat_map(both).collect()
 }
@@ -95,7 +91,7 @@ impl Config {
 struct Provider {
     shop: Arc<Shop>,
     runtime: tokio::runtime::Handle,
-    server: JoinHandle<()>,
+    _server: http::Server,
     proofs: Proofs,
     hunter: Hunter,
     /// Whether the book was checked against the chain.
@@ -105,21 +101,10 @@ struct Provider {
     failed_creations: u32,
 }
 
-impl Drop for Provider {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
 impl Providers {
     /// Opens the first `count` providers, each in a folder of its own below `folder`, and lets them listen on loopback.
     /// Their keys need [`genesis_funds`]; their miner actors are made by their first messages.
-    pub fn open(
-        folder: &Path,
-        count: u64,
-        chain: &clock::Handle,
-        runtime: &tokio::runtime::Handle,
-    ) -> Result<Self> {
+    pub fn open(folder: &Path, count: u64, chain: &clock::Handle, runtime: &tokio::runtime::Handle) -> Result<Self> {
         let mut all = Vec::new();
         for index in 0..count {
             let (asks, waker) = (chain.clone(), chain.waker());
@@ -146,7 +131,7 @@ impl Providers {
 impl Provider {
     fn open(index: u64, folder: &Path, outlook: Outlook, runtime: &tokio::runtime::Handle) -> Result<Self> {
         let (shop, listener) = Shop::open(index, folder, outlook)?;
-        let server = runtime.spawn(http::serve(shop.clone(), runtime.clone(), listener));
+        let server = http::serve(shop.clone(), runtime, listener)?;
         let fetching: Vec<String> = {
             let book = shop.lock();
             book.jobs.iter().filter(|(_, job)| job.stage == Stage::Fetching).map(|(name, _)| name.clone()).collect()
@@ -157,7 +142,7 @@ impl Provider {
         Ok(Self {
             shop,
             runtime: runtime.clone(),
-            server,
+            _server: server,
             proofs: Proofs::default(),
             hunter: Hunter::default(),
             reconciled: false,
@@ -259,7 +244,8 @@ impl Provider {
         }
         let multiaddr = bauta_client::deal::http_multiaddr(shop.socket);
         let (owner, worker) = (shop.owner.address(), shop.worker.address());
-        let params = messages::create_miner(owner, worker, &format!("bauta devnet provider {}", shop.index), &multiaddr);
+        let params =
+            messages::create_miner(owner, worker, &format!("bauta devnet provider {}", shop.index), &multiaddr);
         let sent = ledger.submit(&shop.owner, &POWER, CREATE_MINER, &TokenAmount::from_whole(MINER_FIL), params);
         match sent {
             Ok(message) => book.creation = Some(message),

@@ -129,7 +129,7 @@ pub enum DealError {
         /// Who.
         provider: String,
         /// What was expected and what came.
-        mismatch: Mismatch,
+        mismatch: Box<Mismatch>,
     },
     /// Our own disk.
     #[error(transparent)]

@@ -233,11 +233,7 @@ impl Book {
 impl Wanted {
     /// A piece of which everything is known.
     pub fn of(piece: &PieceInfo) -> Self {
-        Self {
-            piece_cid: piece.piece_cid,
-            padded_size: piece.padded_size.0,
-            payload_size: Some(piece.payload_size),
-        }
+        Self { piece_cid: piece.piece_cid, padded_size: piece.padded_size.0, payload_size: Some(piece.payload_size) }
     }
 
     /// The whole description, if it is known.

@@ -3,14 +3,19 @@
 mod deals;
 mod serving;
 
-use std::net::TcpListener;
-use std::sync::Arc;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use axum::serve::Listener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 use super::intake::Rejection;
 use super::shop::Shop;
@@ -25,16 +30,62 @@ pub struct Front {
     runtime: tokio::runtime::Handle,
 }
 
-/// Serves until it is aborted.
-pub async fn serve(shop: Arc<Shop>, runtime: tokio::runtime::Handle, listener: TcpListener) {
-    let index = shop.index;
-    let served = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => axum::serve(listener, router(Front { shop, runtime })).await,
-        Err(e) => Err(e),
-    };
-    if let Err(e) = served {
-        tracing::error!("provider {index} no longer serves: {e}");
+/// How long the end of a server is waited for: until its port is free.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A running server; it ends when this is dropped, and the shop is closed with it.
+pub struct Server {
+    shop: Arc<Shop>,
+    stop: Option<oneshot::Sender<()>>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Requests that are still under way must not write into the book of the next one to open it.
+        self.shop.close();
+        drop(self.stop.take());
+        let _ = self.ended.recv_timeout(PATIENCE);
     }
+}
+
+/// Tells when its listener is gone: fields are dropped in their order.
+struct Door {
+    listener: TcpListener,
+    _ended: mpsc::Sender<()>,
+}
+
+impl Listener for Door {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        Listener::accept(&mut self.listener).await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// Begins to serve on a listener.
+pub fn serve(shop: Arc<Shop>, runtime: &tokio::runtime::Handle, listener: std::net::TcpListener) -> io::Result<Server> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (ended_sender, ended) = mpsc::channel();
+    let listener = {
+        let _inside = runtime.enter();
+        TcpListener::from_std(listener)?
+    };
+    let door = Door { listener, _ended: ended_sender };
+    let front = Front { shop: shop.clone(), runtime: runtime.clone() };
+    runtime.spawn(async move {
+        let index = front.shop.index;
+        let serving = axum::serve(door, router(front)).with_graceful_shutdown(async { drop(stopped.await) });
+        if let Err(e) = serving.await {
+            tracing::error!("provider {index} no longer serves: {e}");
+        }
+    });
+    Ok(Server { shop, stop: Some(stop), ended })
 }
 
 fn router(front: Front) -> Router {

@@ -60,8 +60,7 @@ impl Hunter {
                     seen -= 1;
                 }
             }
-            let mut ids: Vec<u64> =
-                self.watched.iter().filter(|(a, _)| *a == actor).map(|(_, id)| *id).collect();
+            let mut ids: Vec<u64> = self.watched.iter().filter(|(a, _)| *a == actor).map(|(_, id)| *id).collect();
             for id in (seen..).take(MAX_LOOKS) {
                 if bounty(view, actor, id)?.is_none() {
                     break;
@@ -126,14 +125,7 @@ fn bounty(view: &dyn LedgerView, actor: ActorID, id: u64) -> Result<Option<Bount
     Ok(decode::<GetBountyReturn>(outcome.value.bytes())?)
 }
 
-fn judge(
-    shop: &Shop,
-    book: &Book,
-    view: &dyn LedgerView,
-    actor: ActorID,
-    id: u64,
-    record: &BountyRecord,
-) -> Verdict {
+fn judge(shop: &Shop, book: &Book, view: &dyn LedgerView, actor: ActorID, id: u64, record: &BountyRecord) -> Verdict {
     let terms = &record.terms;
     let over = record.cancelled || record.ended || view.epoch() + LEAD > terms.claim_deadline;
     let ours = |provider: &Address| book.miner.is_some_and(|miner| *provider == Address::new_id(miner));

@@ -33,7 +33,10 @@ pub fn take(shop: &Shop, deal: &DealParams) -> Result<(String, Job)> {
     ensure!(proposal.start_epoch > shop.epoch() + LEAD, "the deal starts too soon to be sealed before");
     ensure!(!deal.is_offline, "offline deals are not taken");
     ensure!(deal.transfer.r#type == "http", "only transfers of type http are taken");
-    ensure!(padded_size_of(deal.transfer.size)? == proposal.piece_size, "the piece size does not go with the transfer's");
+    ensure!(
+        padded_size_of(deal.transfer.size)? == proposal.piece_size,
+        "the piece size does not go with the transfer's"
+    );
     let request: HttpRequest = serde_json::from_slice(&deal.transfer.params).context("the transfer's params")?;
     let wanted = Wanted {
         piece_cid: proposal.piece_cid,
@@ -80,8 +83,7 @@ fn publish(shop: &Shop, miner: Address, ledger: &mut dyn Ledger, proposal: &[u8]
     let (escrow, locked): (TokenAmount, TokenAmount) = balance.ok()?.value.deserialize()?;
     let lacking = &collateral - (&escrow - &locked);
     if lacking.is_positive() {
-        let message =
-            ledger.submit(&shop.worker, &MARKET, ADD_BALANCE, &lacking, RawBytes::serialize(miner)?)?;
+        let message = ledger.submit(&shop.worker, &MARKET, ADD_BALANCE, &lacking, RawBytes::serialize(miner)?)?;
         return Ok(Stage::Pledging { message });
     }
     let params = RawBytes::serialize(PublishStorageDealsParams { deals: vec![signed] })?;

@@ -98,7 +98,15 @@ pub fn pre_commit(miner: ActorID, sectors: &[NewSector], now: ChainEpoch) -> Res
         let comm_d = bauta_client::piece::comm_d(&[(sector.piece, sector.size)], SECTOR_SIZE)?;
         // Deals are activated by notification, so none are named here.
         let deals = Vec::<DealID>::new();
-        infos.push((SEAL, sector.number, sealed_cid(miner, sector.number), now - 1, deals, sector.expiration, Some(comm_d)));
+        infos.push((
+            SEAL,
+            sector.number,
+            sealed_cid(miner, sector.number),
+            now - 1,
+            deals,
+            sector.expiration,
+            Some(comm_d),
+        ));
     }
     Ok(params((infos,)))
 }

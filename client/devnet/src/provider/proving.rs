@@ -151,8 +151,7 @@ impl Proofs {
             match news(view, &message)? {
                 News::Waiting => self.posts.push((message, deadline)),
                 News::Included(included) if included.receipt.exit_code.is_success() => {
-                    let recovering =
-                        |s: &&mut Sector| s.deadline == deadline && s.state == SectorState::Recovering;
+                    let recovering = |s: &&mut Sector| s.deadline == deadline && s.state == SectorState::Recovering;
                     for sector in book.sectors.values_mut().filter(recovering) {
                         sector.state = SectorState::Active;
                         dirty = true;
@@ -191,13 +190,7 @@ impl Proofs {
     }
 
     /// Ends the sectors that are to be ended.
-    fn terminate(
-        &mut self,
-        shop: &Shop,
-        book: &mut Book,
-        ledger: &mut dyn Ledger,
-        miner: &Address,
-    ) -> Result<bool> {
+    fn terminate(&mut self, shop: &Shop, book: &mut Book, ledger: &mut dyn Ledger, miner: &Address) -> Result<bool> {
         let numbers = std::mem::take(&mut book.to_terminate);
         if numbers.is_empty() {
             return Ok(false);

@@ -95,12 +95,7 @@ pub fn reconcile(book: &mut Book, view: &dyn LedgerView) -> Result<bool> {
 }
 
 /// Where a job stands whose proof is not on chain.
-fn before_proof(
-    view: &dyn LedgerView,
-    sector: SectorNumber,
-    expiration: ChainEpoch,
-    pre_commit: Cid,
-) -> Result<Stage> {
+fn before_proof(view: &dyn LedgerView, sector: SectorNumber, expiration: ChainEpoch, pre_commit: Cid) -> Result<Stage> {
     Ok(match news(view, &pre_commit)? {
         News::Included(included) if included.receipt.exit_code.is_success() => {
             Stage::PreCommitted { sector, expiration, epoch: included.epoch, message: pre_commit }
@@ -226,8 +221,7 @@ fn pre_commit(shop: &Shop, book: &mut Book, ledger: &mut dyn Ledger, names: &[St
     let message = ledger.submit(&shop.worker, &to, m::PRE_COMMIT_SECTOR_BATCH2, &TokenAmount::default(), params)?;
     for (name, sector) in names.iter().zip(&sectors) {
         if let Some(job) = book.jobs.get_mut(name) {
-            job.stage =
-                Stage::PreCommitting { sector: sector.number, expiration: sector.expiration, message };
+            job.stage = Stage::PreCommitting { sector: sector.number, expiration: sector.expiration, message };
         }
         book.next_sector = book.next_sector.max(sector.number + 1);
     }

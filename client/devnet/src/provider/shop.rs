@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bauta_client::piece::PieceInfo;
 use bauta_client::wallet::{Key, KeyKind};
 use futures::future::BoxFuture;
@@ -38,6 +38,7 @@ pub struct Shop {
     folder: PathBuf,
     book: Mutex<Book>,
     epoch: AtomicI64,
+    closed: AtomicBool,
 }
 
 /// The owner's and the worker's key of the provider `index`, the same on every devnet. Everybody knows them.
@@ -80,6 +81,7 @@ impl Shop {
             folder: folder.to_path_buf(),
             book: Mutex::new(book),
             epoch: AtomicI64::new(0),
+            closed: AtomicBool::new(false),
         };
         Ok((Arc::new(shop), listener))
     }
@@ -110,8 +112,15 @@ impl Shop {
         self.book.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// Ends it: nothing is written down from now on, for the folder may belong to somebody else.
+    pub fn close(&self) {
+        let _writing = self.lock();
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
     /// Writes the book down.
     pub fn save(&self, book: &Book) -> Result<()> {
+        ensure!(!self.closed.load(Ordering::Relaxed), "the provider has stopped");
         book.save(&self.folder).context("writing the provider's book")
     }
 

@@ -44,7 +44,9 @@ pub(super) fn part(range: Option<&str>, length: u64) -> Part {
         (None, Some(0)) => Part::Unsatisfiable,
         (None, Some(last)) if length > 0 => Part::Bytes(length.saturating_sub(last), length),
         (Some(from), Some(to)) if to < from => Part::Whole,
-        (Some(from), to) if from < length => Part::Bytes(from, to.map_or(length, |to| to.saturating_add(1).min(length))),
+        (Some(from), to) if from < length => {
+            Part::Bytes(from, to.map_or(length, |to| to.saturating_add(1).min(length)))
+        }
         _ => Part::Unsatisfiable,
     }
 }

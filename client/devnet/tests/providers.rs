@@ -1,0 +1,444 @@
+//! Providers on a running devnet: deals, sealing, proving, lying, bounties.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bauta_abi::{
+    BountyRecord, CreateBountyParams, GetBountyParams, GetBountyReturn, ListBountyClaimsParams, ListBountyClaimsReturn,
+    Method, Terms, Wire, decode, encode,
+};
+use bauta_client::deal::market::DealProposal;
+use bauta_client::deal::mk12::{DealParams, Transfer};
+use bauta_client::deal::{
+    Curio, DealError, DealId, DealState, Proposal, Retrieval, StorageProvider, Timeouts, deliver, http_url, mk12,
+    piece_path, wait_until_sealed,
+};
+use bauta_client::node::{ProviderSettings, Serving};
+use bauta_client::piece::{CommP, PieceInfo};
+use bauta_client::wallet::Key;
+use bauta_devnet::bundle::Bundle;
+use bauta_devnet::genesis::{Genesis, account_key};
+use bauta_devnet::{Config, Devnet, spawn};
+use fvm_ipld_encoding::RawBytes;
+use fvm_shared::address::Address;
+use fvm_shared::clock::ChainEpoch;
+use fvm_shared::econ::TokenAmount;
+use serde_json::{Value, json};
+
+const DAY: ChainEpoch = 2880;
+const HALF_A_YEAR: ChainEpoch = 180 * DAY;
+const SECTOR_ACTIVE: &str = "active";
+
+async fn devnet(state: Option<&Path>, providers: u64) -> Devnet {
+    let genesis = Genesis { bundle: Bundle::from_environment(), accounts: 3, ..Genesis::default() };
+    let config = Config { state: state.map(Path::to_path_buf), genesis, ..Config::default() };
+    spawn(config.with_providers(providers)).await.unwrap()
+}
+
+fn bytes(seed: u8, length: usize) -> Vec<u8> {
+    (0..length).map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed)).collect()
+}
+
+struct Shop {
+    miner: Address,
+    url: String,
+    curio: Curio,
+    retrieval: Retrieval,
+}
+
+impl Shop {
+    async fn of(devnet: &Devnet, index: usize, client: &Key) -> Self {
+        let info = devnet.info().await.unwrap();
+        let (miner, url) = (info.providers[index].miner, info.providers[index].url.clone().unwrap());
+        let curio = Curio::new(&url, miner, client.clone(), Timeouts::default()).unwrap();
+        let patience = Timeouts { idle: Duration::from_millis(500), ..Timeouts::default() };
+        Self { miner, retrieval: Retrieval::with_timeouts(&url, patience).unwrap(), curio, url }
+    }
+
+    /// Stores bytes and waits until they are in a sector.
+    async fn store(&self, bytes: &[u8], notify: Option<(Address, Vec<u8>)>) -> PieceInfo {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("piece");
+        std::fs::write(&file, bytes).unwrap();
+        let piece = CommP::of(bytes).unwrap();
+        let proposal = Proposal { notify, ..Proposal::upload(piece.clone(), HALF_A_YEAR) };
+        let id = DealId::generate();
+        deliver(&self.curio, id, &proposal, &file, None).await.unwrap();
+        wait_until_sealed(&self.curio, id, Duration::from_secs(60)).await.unwrap();
+        piece
+    }
+
+    async fn fetch(&self, piece: &PieceInfo) -> Result<Vec<u8>, DealError> {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        self.retrieval.fetch_piece(piece, &out, None).await?;
+        Ok(std::fs::read(out).unwrap())
+    }
+
+    async fn conduct(&self, devnet: &Devnet, settings: ProviderSettings) -> Value {
+        let params = json!([self.miner.to_string(), settings]);
+        devnet.node().request("Devnet.Provider", params).await.unwrap()
+    }
+
+    /// Number and state of its sectors, as the miner says.
+    async fn sectors(&self, devnet: &Devnet) -> Vec<(u64, String)> {
+        let described = self.conduct(devnet, ProviderSettings::default()).await;
+        let sectors = described["Sectors"].as_array().unwrap();
+        sectors.iter().map(|s| (s["Number"].as_u64().unwrap(), s["State"].as_str().unwrap().to_owned())).collect()
+    }
+}
+
+/// Signs, pushes and awaits a message; gives what the method returned.
+async fn send(devnet: &Devnet, key: &Key, to: Address, value: TokenAmount, method: u64, params: Vec<u8>) -> RawBytes {
+    let (key, from) = (key.clone(), key.address());
+    let pushed = devnet.handle().run_and_settle(move |chain| {
+        let mut draft = bauta_client::message::draft(from, to, value, method, RawBytes::new(params));
+        draft.sequence = chain.next_nonce(&from)?.unwrap_or_default();
+        bauta_devnet::estimate::fill(chain, chain.head().state, chain.epoch() + 1, &mut draft)?;
+        chain.push(key.sign(draft)?)
+    });
+    let (cid, settled) = pushed.await.unwrap();
+    settled.unwrap();
+    let cid = cid.unwrap();
+    let included = devnet.handle().run(move |chain| chain.included(&cid)).await.unwrap().unwrap().unwrap();
+    assert!(included.receipt.exit_code.is_success(), "{:?}", included.receipt);
+    included.receipt.return_data
+}
+
+async fn ask<T: Wire>(devnet: &Devnet, method: Method, params: Vec<u8>) -> T {
+    let actor = devnet.info().await.unwrap().actor.unwrap();
+    let asked = devnet
+        .handle()
+        .run(move |chain| chain.query(&actor, &actor, method.number(), RawBytes::new(params)))
+        .await
+        .unwrap()
+        .unwrap();
+    decode(asked.ok().unwrap().value.bytes()).unwrap()
+}
+
+async fn bounty(devnet: &Devnet, id: u64) -> BountyRecord {
+    let found: GetBountyReturn = ask(devnet, Method::GetBounty, encode(&GetBountyParams { id }).unwrap()).await;
+    found.unwrap()
+}
+
+async fn claims(devnet: &Devnet, id: u64) -> ListBountyClaimsReturn {
+    let params = ListBountyClaimsParams { id, cursor: None, limit: 100 };
+    ask(devnet, Method::ListBountyClaims, encode(&params).unwrap()).await
+}
+
+/// Waits until something holds.
+async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    for _ in 0..1200 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{what} does not happen");
+}
+
+async fn sound(devnet: &Devnet) {
+    assert_eq!(devnet.node().devnet_check_invariants().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_uploaded_gets_into_a_sector_and_comes_back() {
+    let devnet = devnet(None, 2).await;
+    let client = account_key(0);
+    let shop = Shop::of(&devnet, 0, &client).await;
+
+    // The chain says where the provider is.
+    let info = devnet.node().miner_info(&shop.miner).await.unwrap().unwrap();
+    assert_eq!(http_url(&info.multiaddrs[0]).unwrap(), shop.url);
+    assert_eq!(info.sector_size, 32 << 30);
+
+    let before = std::time::Instant::now();
+    let sent = bytes(1, 300_000);
+    let piece = shop.store(&sent, None).await;
+    eprintln!("sealed after {:?}", before.elapsed());
+    assert_eq!(shop.sectors(&devnet).await, [(1, SECTOR_ACTIVE.to_owned())]);
+
+    assert!(shop.retrieval.has_piece(&piece).await.unwrap());
+    assert_eq!(shop.fetch(&piece).await.unwrap(), sent);
+    assert_eq!(shop.retrieval.read_range(&piece, 1000..1010).await.unwrap(), sent[1000..1010]);
+    let other = Shop::of(&devnet, 1, &client).await;
+    assert!(!other.retrieval.has_piece(&piece).await.unwrap());
+    sound(&devnet).await;
+    devnet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_lies_is_found_out() {
+    let devnet = devnet(None, 1).await;
+    let shop = Shop::of(&devnet, 0, &account_key(0)).await;
+    let sent = bytes(2, 10_000);
+    let piece = shop.store(&sent, None).await;
+    let serve = |serving| ProviderSettings { serving: Some(serving), ..ProviderSettings::default() };
+
+    shop.conduct(&devnet, serve(Serving::Corrupt)).await;
+    match shop.fetch(&piece).await {
+        Err(DealError::WrongBytes { provider, mismatch }) => {
+            assert!(provider.contains(&shop.url));
+            assert_eq!(mismatch.expected, piece);
+        }
+        other => panic!("{other:?}"),
+    }
+    shop.conduct(&devnet, serve(Serving::Lost)).await;
+    assert!(!shop.retrieval.has_piece(&piece).await.unwrap());
+    assert!(matches!(shop.fetch(&piece).await, Err(DealError::Refused { .. })));
+    shop.conduct(&devnet, serve(Serving::Stall)).await;
+    assert!(matches!(shop.fetch(&piece).await, Err(DealError::Unreachable { .. })));
+    shop.conduct(&devnet, serve(Serving::Honest)).await;
+    assert_eq!(shop.fetch(&piece).await.unwrap(), sent);
+    devnet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealing_goes_on_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = account_key(1);
+    let id = DealId::generate();
+    let sent = bytes(3, 5_000);
+    let piece = CommP::of(&sent).unwrap();
+    let file = folder.path().join("piece");
+    std::fs::write(&file, &sent).unwrap();
+    let proposal = Proposal::upload(piece.clone(), HALF_A_YEAR);
+    let url;
+    {
+        let first = devnet(Some(folder.path()), 1).await;
+        let shop = Shop::of(&first, 0, &client).await;
+        url = shop.url.clone();
+        // Uploaded, and stopped at once: the chain had no time to seal it.
+        deliver(&shop.curio, id, &proposal, &file, None).await.unwrap();
+        first.shutdown().await;
+    }
+    let second = devnet(Some(folder.path()), 1).await;
+    let shop = Shop::of(&second, 0, &client).await;
+    assert_eq!(shop.url, url, "the port is remembered");
+    wait_until_sealed(&shop.curio, id, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(shop.fetch(&piece).await.unwrap(), sent);
+    assert_eq!(shop.sectors(&second).await, [(1, SECTOR_ACTIVE.to_owned())]);
+    second.shutdown().await;
+
+    // Another one has the port: the new place is announced.
+    let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let third = devnet(Some(folder.path()), 1).await;
+    let shop = Shop::of(&third, 0, &client).await;
+    assert_ne!(shop.url, url);
+    let info = third.node().miner_info(&shop.miner).await.unwrap().unwrap();
+    assert_eq!(http_url(&info.multiaddrs[0]).unwrap(), shop.url);
+    assert_eq!(shop.sectors(&third).await, [(1, SECTOR_ACTIVE.to_owned())]);
+    drop(taken);
+    third.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proving_keeps_sectors_active_and_its_absence_makes_them_faulty() {
+    let devnet = devnet(None, 1).await;
+    let shop = Shop::of(&devnet, 0, &account_key(0)).await;
+    shop.store(&bytes(4, 100), None).await;
+    shop.store(&bytes(5, 200), None).await;
+    let states = |state: &str| vec![(1, state.to_owned()), (2, state.to_owned())];
+    let node = devnet.node();
+    node.devnet_mine(5 * DAY).await.unwrap();
+    assert_eq!(shop.sectors(&devnet).await, states(SECTOR_ACTIVE));
+
+    let prove = |proving| ProviderSettings { proving: Some(proving), ..ProviderSettings::default() };
+    shop.conduct(&devnet, prove(false)).await;
+    node.devnet_mine(2 * DAY).await.unwrap();
+    assert_eq!(shop.sectors(&devnet).await, states("faulty"));
+
+    shop.conduct(&devnet, prove(true)).await;
+    node.devnet_mine(3 * DAY).await.unwrap();
+    assert_eq!(shop.sectors(&devnet).await, states(SECTOR_ACTIVE));
+    node.devnet_mine(3 * DAY).await.unwrap();
+    assert_eq!(shop.sectors(&devnet).await, states(SECTOR_ACTIVE));
+
+    node.devnet_terminate(&shop.miner, 1).await.unwrap();
+    node.devnet_mine(1).await.unwrap();
+    let after = vec![(1, "dead".to_owned()), (2, SECTOR_ACTIVE.to_owned())];
+    assert_eq!(shop.sectors(&devnet).await, after);
+    // The partition is still proven with one dead sector in it, and recovers with one.
+    node.devnet_mine(2 * DAY).await.unwrap();
+    assert_eq!(shop.sectors(&devnet).await, after);
+    shop.conduct(&devnet, prove(false)).await;
+    node.devnet_mine(2 * DAY).await.unwrap();
+    shop.conduct(&devnet, prove(true)).await;
+    node.devnet_mine(3 * DAY).await.unwrap();
+    assert_eq!(shop.sectors(&devnet).await, after);
+    sound(&devnet).await;
+    devnet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_year_passes_and_the_sector_expires() {
+    let devnet = devnet(None, 1).await;
+    let shop = Shop::of(&devnet, 0, &account_key(0)).await;
+    shop.store(&bytes(6, 100), None).await;
+    let node = devnet.node();
+    let before = std::time::Instant::now();
+    node.devnet_mine(HALF_A_YEAR).await.unwrap();
+    eprintln!("180 days in {:?}", before.elapsed());
+    assert_eq!(shop.sectors(&devnet).await, [(1, SECTOR_ACTIVE.to_owned())]);
+    node.devnet_mine(40 * DAY).await.unwrap();
+    assert_eq!(shop.sectors(&devnet).await, [(1, "dead".to_owned())]);
+    sound(&devnet).await;
+    devnet.shutdown().await;
+}
+
+fn terms(piece: &PieceInfo, source: &str, replicas: u64, deadline: ChainEpoch) -> Terms {
+    Terms {
+        piece_cid: piece.piece_cid,
+        padded_size: piece.padded_size,
+        file_id: None,
+        reward_per_replica: TokenAmount::from_whole(1),
+        activation_bps: 1000,
+        replicas,
+        min_duration: HALF_A_YEAR,
+        claim_deadline: deadline,
+        providers: vec![],
+        source: source.to_owned(),
+        note: String::new(),
+    }
+}
+
+async fn create(devnet: &Devnet, key: &Key, terms: Terms) {
+    let actor = devnet.info().await.unwrap().actor.unwrap();
+    let value = terms.target();
+    let params = encode(&CreateBountyParams { terms }).unwrap();
+    send(devnet, key, actor, value, Method::CreateBounty.number(), params).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bounties_are_hunted_and_claimed_by_notification() {
+    let devnet = Arc::new(devnet(None, 3).await);
+    let funder = account_key(2);
+    let shop = Shop::of(&devnet, 0, &account_key(0)).await;
+    let idle = Shop::of(&devnet, 2, &account_key(0)).await;
+    let hunt = |hunting| ProviderSettings { hunting: Some(hunting), ..ProviderSettings::default() };
+    idle.conduct(&devnet, hunt(false)).await;
+    let piece = shop.store(&bytes(7, 20_000), None).await;
+    let source = format!("{}{}", shop.url, piece_path(&piece));
+
+    // Two replicas: the one who has it and one who fetches it.
+    create(&devnet, &funder, terms(&piece, &source, 2, 1000)).await;
+    until("two claims", || async { claims(&devnet, 1).await.claims.len() == 2 }).await;
+    let record = bounty(&devnet, 1).await;
+    assert_eq!(record.reserved, TokenAmount::from_whole(2));
+    let other = Shop::of(&devnet, 1, &account_key(0)).await;
+    assert!(other.retrieval.has_piece(&piece).await.unwrap());
+    let mut by: Vec<u64> = claims(&devnet, 1).await.claims.iter().map(|(_, claim)| claim.provider).collect();
+    by.sort_unstable();
+    assert_eq!(by, [shop.miner.id().unwrap(), other.miner.id().unwrap()]);
+    assert!(!idle.retrieval.has_piece(&piece).await.unwrap());
+
+    // One for the third only, who is told to take it.
+    let mut own = terms(&piece, &source, 1, 1000);
+    own.providers = vec![idle.miner];
+    create(&devnet, &funder, own).await;
+    assert!(claims(&devnet, 2).await.claims.is_empty());
+    devnet.node().devnet_take_bounty(&idle.miner, 2).await.unwrap();
+    until("a claim", || async { claims(&devnet, 2).await.claims.len() == 1 }).await;
+
+    // What a source serves is checked before anything is sealed.
+    let liar = terms(&CommP::of(b"something else").unwrap(), &source, 1, 1000);
+    create(&devnet, &funder, liar).await;
+    let refused = |jobs: &Value| {
+        jobs.as_array().unwrap().iter().any(|j| j["Name"].as_str().unwrap().ends_with("-3") && j["State"] == "failed")
+    };
+    until("a refusal", || async { refused(&shop.conduct(&devnet, ProviderSettings::default()).await["Jobs"]) }).await;
+    assert!(claims(&devnet, 3).await.claims.is_empty());
+    assert!(devnet.node().devnet_take_bounty(&idle.miner, 99).await.is_err());
+    sound(&devnet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn market_deals_are_published_and_activated() {
+    let devnet = devnet(None, 2).await;
+    let client = account_key(0);
+    let shop = Shop::of(&devnet, 0, &client).await;
+    let piece = shop.store(&bytes(8, 1_000), None).await;
+    // The second provider is to fetch it from the first.
+    let other = Shop::of(&devnet, 1, &client).await;
+    let price = TokenAmount::from_atto(1_000);
+    let escrow = RawBytes::serialize(client.address()).unwrap().to_vec();
+    let market = bauta_client::deal::market::MARKET;
+    send(&devnet, &client, market, TokenAmount::from_whole(1), 822_473_126, escrow).await;
+    let now = devnet.info().await.unwrap().epoch;
+    let mut offer = DealProposal::new(&piece, client.address(), other.miner, now + 100, HALF_A_YEAR);
+    offer.storage_price_per_epoch = price;
+    offer.provider_collateral = TokenAmount::from_whole(2);
+    let deal = |offer: &DealProposal, uuid: u8| DealParams {
+        deal_uuid: [uuid; 16],
+        is_offline: false,
+        client_deal_proposal: offer.clone().sign(&client).unwrap(),
+        deal_data_root: piece.piece_cid,
+        transfer: Transfer::http(&format!("{}{}", shop.url, piece_path(&piece)), piece.payload_size),
+        remove_unsealed_copy: false,
+        skip_ipni_announce: true,
+    };
+    let params = deal(&offer, 1);
+    mk12::store(&other.url, &params, Timeouts::default()).await.unwrap();
+    mk12::store(&other.url, &params, Timeouts::default()).await.unwrap();
+    until("an active deal", || async {
+        let found = devnet.node().market_deal(0).await.unwrap();
+        found.is_some_and(|deal| deal.state.sector_start_epoch > 0)
+    })
+    .await;
+    assert!(devnet.node().market_deal(1).await.unwrap().is_none(), "the same deal is published once");
+    assert_eq!(other.sectors(&devnet).await, [(1, SECTOR_ACTIVE.to_owned())]);
+
+    for (spoil, words) in [
+        (
+            Box::new(|d: &mut DealParams| {
+                d.client_deal_proposal.proposal.label = bauta_client::deal::market::Label::Text("x".into())
+            }) as Box<dyn Fn(&mut DealParams)>,
+            "not made by the sender",
+        ),
+        (Box::new(|d| d.is_offline = true), "offline"),
+        (Box::new(|d| d.transfer.size += 100_000), "does not go with"),
+        (Box::new(|d| d.transfer.r#type = "libp2p".into()), "type http"),
+    ] {
+        let mut params = deal(&offer, 2);
+        spoil(&mut params);
+        match mk12::store(&other.url, &params, Timeouts::default()).await {
+            Err(DealError::Refused { reason, .. }) => assert!(reason.contains(words), "{reason}"),
+            other => panic!("{words}: {other:?}"),
+        }
+    }
+    offer.start_epoch = now;
+    offer.end_epoch = now + HALF_A_YEAR;
+    assert!(mk12::store(&other.url, &deal(&offer, 3), Timeouts::default()).await.is_err(), "too soon");
+    sound(&devnet).await;
+    devnet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notification_that_is_refused_fails_its_deal_alone() {
+    let devnet = devnet(None, 1).await;
+    let client = account_key(0);
+    let shop = Shop::of(&devnet, 0, &client).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut deals = Vec::new();
+    // An account answers a notification with nothing, which is no answer.
+    for (index, notify) in [(0u8, None), (1, Some((client.address(), vec![1]))), (2, None)] {
+        let sent = bytes(20 + index, 500);
+        let file = folder.path().join(index.to_string());
+        std::fs::write(&file, &sent).unwrap();
+        let proposal = Proposal { notify, ..Proposal::upload(CommP::of(&sent).unwrap(), HALF_A_YEAR) };
+        deals.push((DealId::generate(), proposal, file));
+    }
+    for (id, proposal, file) in &deals {
+        deliver(&shop.curio, *id, proposal, file, None).await.unwrap();
+    }
+    for (index, (id, ..)) in deals.iter().enumerate() {
+        let ended = wait_until_sealed(&shop.curio, *id, Duration::from_secs(60)).await;
+        assert_eq!(ended.is_ok(), index != 1, "{ended:?}");
+    }
+    let failed = shop.curio.status(deals[1].0).await.unwrap().unwrap();
+    assert_eq!(failed.state, DealState::Failed);
+    assert!(failed.error.is_some());
+    devnet.shutdown().await;
+}
