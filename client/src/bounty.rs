@@ -27,7 +27,7 @@ use fvm_shared::econ::TokenAmount;
 use crate::actor::{Actor, ActorError, Call, Done};
 use crate::sender::{Sender, Sent, Watch};
 
-pub use location::sector_location;
+pub use location::{sector_location, sector_status};
 
 /// Why a bounty did not do what it should.
 #[derive(Debug, thiserror::Error)]

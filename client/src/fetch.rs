@@ -145,7 +145,7 @@ fn copy(from: &Path, out: &Path, piece: &PieceInfo) -> Result<(), DealError> {
     std::io::copy(&mut std::fs::File::open(from)?, &mut both)?;
     let found = comm_p.finish();
     if found != *piece {
-        let mismatch = crate::deal::Mismatch { expected: piece.clone(), found };
+        let mismatch = Box::new(crate::deal::Mismatch { expected: piece.clone(), found });
         return Err(DealError::WrongBytes { provider: from.display().to_string(), mismatch });
     }
     file.persist(out).map_err(|e| e.error)?;

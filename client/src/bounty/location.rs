@@ -14,12 +14,30 @@ const GENERATE_SECTOR_LOCATION: u64 = 1_321_604_665;
 
 /// Looks a sector's place up: the `aux` that `SettleBounty` takes.
 pub async fn sector_location(actor: &Actor, provider: ActorID, sector: SectorNumber) -> Result<Vec<u8>, ActorError> {
+    Ok(locate(actor, provider, sector).await?.1)
+}
+
+/// How a sector stands now, in one word: `active`, `faulty` or `dead`.
+pub async fn sector_status(
+    actor: &Actor,
+    provider: ActorID,
+    sector: SectorNumber,
+) -> Result<&'static str, ActorError> {
+    match locate(actor, provider, sector).await?.0 {
+        0 => Ok("dead"),
+        1 => Ok("active"),
+        2 => Ok("faulty"),
+        other => Err(malformed(&format!("sector status {other}"))),
+    }
+}
+
+async fn locate(actor: &Actor, provider: ActorID, sector: SectorNumber) -> Result<(u8, Vec<u8>), ActorError> {
     let params = to_vec(&(sector,)).map_err(|e| malformed(&e.to_string()))?;
     let miner = Address::new_id(provider);
     let returned = actor.read(&miner, GENERATE_SECTOR_LOCATION, "GenerateSectorLocation", params).await?;
-    // `[status, aux]`; the status is what the miner thinks now, and is asked again on the chain.
-    let (_, aux): (u8, ByteBuf) = from_slice(&returned).map_err(|e| malformed(&e.to_string()))?;
-    Ok(aux.into_vec())
+    // `[status, aux]`; the status holds for now only, and settling asks for it again on the chain.
+    let (status, aux): (u8, ByteBuf) = from_slice(&returned).map_err(|e| malformed(&e.to_string()))?;
+    Ok((status, aux.into_vec()))
 }
 
 fn malformed(why: &str) -> ActorError {

@@ -1,0 +1,104 @@
+//! Flags from the environment: every `--some-flag` is also `BAUTA_SOME_FLAG`, written once here and not at each flag.
+
+use std::ffi::OsString;
+
+use clap::builder::FalseyValueParser;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
+
+use super::Cli;
+
+/// Reads the command line.
+///
+/// Errors: as clap reports them; help and version are among them.
+pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    // A network and a URL exclude each other where they are said in the same breath; a flag beats the environment.
+    match (source(&matches, "network"), source(&matches, "rpc_url")) {
+        (Some(ValueSource::CommandLine), Some(ValueSource::EnvVariable)) => cli.global.rpc_url = None,
+        (Some(ValueSource::EnvVariable), Some(ValueSource::CommandLine)) => cli.global.network = None,
+        (Some(_), Some(_)) => {
+            let message = "--network and --rpc-url cannot be used together: a URL names its network by itself";
+            return Err(command.error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        _ => {}
+    }
+    Ok(cli)
+}
+
+/// The whole command line, with its variables.
+pub fn command() -> Command {
+    with_variables(Cli::command())
+}
+
+/// Whether the caller wants JSON; answers for command lines that do not parse, too.
+pub fn wants_json(arguments: &[OsString]) -> bool {
+    let flagged = arguments.iter().skip(1).take_while(|a| *a != "--").any(|a| a == "--json");
+    flagged || std::env::var("BAUTA_JSON").is_ok_and(|value| is_truthy(&value))
+}
+
+fn is_truthy(value: &str) -> bool {
+    !matches!(value.to_ascii_lowercase().as_str(), "" | "0" | "n" | "no" | "f" | "false" | "off")
+}
+
+fn with_variables(command: Command) -> Command {
+    let command = command.mut_args(with_variable);
+    command.mut_subcommands(with_variables)
+}
+
+fn with_variable(arg: Arg) -> Arg {
+    let Some(long) = arg.get_long().filter(|long| !matches!(*long, "help" | "version")) else { return arg };
+    // Clap wants names that live as long as the program: there are a few dozen, made once.
+    let name: &'static str = Box::leak(format!("BAUTA_{}", long.to_ascii_uppercase().replace('-', "_")).into_boxed_str());
+    let arg = match arg.get_action() {
+        ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
+        _ => arg,
+    };
+    arg.env(name).hide_env(true)
+}
+
+/// Where a global flag's value came from; the innermost subcommand knows.
+fn source(matches: &ArgMatches, id: &str) -> Option<ValueSource> {
+    matches.value_source(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_its_variable() {
+        fn walk(command: &Command) {
+            for arg in command.get_arguments().filter(|a| a.get_long().is_some_and(|l| !matches!(l, "help" | "version"))) {
+                let name = format!("BAUTA_{}", arg.get_long().unwrap().to_uppercase().replace('-', "_"));
+                assert_eq!(arg.get_env().unwrap().to_str(), Some(name.as_str()));
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&command());
+    }
+
+    #[test]
+    fn a_network_and_a_url_exclude_each_other() {
+        assert!(parse(&args("bauta ls --network local --rpc-url http://x")).is_err());
+        assert!(parse(&args("bauta --network local ls --rpc-url http://x")).is_err());
+        assert!(parse(&args("bauta ls --rpc-url http://x")).is_ok());
+    }
+
+    #[test]
+    fn json_is_seen_before_parsing() {
+        assert!(wants_json(&args("bauta nonsense --json")));
+        assert!(!wants_json(&args("bauta pack -- --json")));
+    }
+}

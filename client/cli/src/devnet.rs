@@ -1,0 +1,205 @@
+//! `bauta devnet` and `bauta mine`: the local Filecoin, run or steered.
+
+use std::fmt;
+
+use bauta_client::address::Address;
+use bauta_client::network::Network;
+use bauta_client::node::{DevnetInfo, ProviderSettings};
+use bauta_client::wallet::Key;
+use bauta_devnet::Config;
+use fvm_shared::clock::ChainEpoch;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{Devnet, DevnetCommand, DevnetProvider, DevnetRun, Mine, Order, Serving, Switch};
+use crate::chain::Fil;
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::local::Local;
+use crate::output::{self, Output, Rows, clean};
+use crate::span;
+
+/// Runs a devnet, or steers one.
+pub async fn run(context: &mut Context, args: Devnet) -> anyhow::Result<Output> {
+    match args.command {
+        None => serve(context, args.run).await,
+        Some(DevnetCommand::Provider(args)) => provider(context, args).await,
+        Some(DevnetCommand::Check) => check(context).await,
+    }
+}
+
+#[derive(Serialize)]
+struct Account {
+    address: String,
+    balance: Fil,
+    private_key: String,
+}
+
+#[derive(Serialize)]
+struct Provider {
+    miner: String,
+    url: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Banner {
+    rpc_url: Option<String>,
+    network: String,
+    chain_id: u64,
+    epoch: ChainEpoch,
+    actor: Option<String>,
+    providers: Vec<Provider>,
+    accounts: Vec<Account>,
+}
+
+impl Banner {
+    fn of(info: &DevnetInfo) -> anyhow::Result<Self> {
+        let show = |address: &Address| Network::Local.show(address);
+        let account = |account: &bauta_client::node::DevnetAccount| {
+            let key = Key::import(&account.key)?;
+            let private_key = hex::encode(key.expose_secret());
+            anyhow::Ok(Account { address: show(&account.address), balance: Fil(account.balance.clone()), private_key })
+        };
+        Ok(Self {
+            rpc_url: info.rpc_url.clone(),
+            network: info.network_name.clone(),
+            chain_id: info.chain_id,
+            epoch: info.epoch,
+            actor: info.actor.as_ref().map(show),
+            providers: info.providers.iter().map(|p| Provider { miner: show(&p.miner), url: p.url.clone() }).collect(),
+            accounts: info.accounts.iter().map(account).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl fmt::Display for Banner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = |p: &Provider| format!("{}  {}", p.miner, p.url.as_deref().unwrap_or("in process only"));
+        Rows::default()
+            .row("RPC", self.rpc_url.as_deref().unwrap_or("in process only"))
+            .row("network", &self.network)
+            .row("chain id", self.chain_id)
+            .row("epoch", self.epoch)
+            .row("actor", self.actor.as_deref().unwrap_or("none; `bauta deploy` installs it"))
+            .each("providers", self.providers.iter().map(url))
+            .fmt(f)?;
+        writeln!(f, "\nFunded accounts. Everybody knows these keys: never use them elsewhere.")?;
+        for account in &self.accounts {
+            writeln!(f, "  {}  {}\n    secp256k1 key  {}", account.address, account.balance, account.private_key)?;
+        }
+        Ok(())
+    }
+}
+
+async fn serve(context: &mut Context, args: DevnetRun) -> anyhow::Result<Output> {
+    let state = args.state.clone().map(std::path::absolute).transpose()?.unwrap_or_else(|| context.home().devnet());
+    let mut config = Config { listen: Some(args.listen), block_time: args.block_time, ..Config::default() };
+    if args.without_actor {
+        config.actor = None;
+    }
+    if let Some(accounts) = args.accounts {
+        config.genesis.accounts = accounts.into();
+    }
+    if let Some(bundle) = &args.bundle {
+        config.genesis.bundle = bauta_devnet::bundle::Bundle::Car(bundle.clone());
+    }
+    let local = Local::spawn(&state, config, args.providers.map(u64::from)).await?;
+    let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    let banner = match local.node().devnet_info().await.map_err(Into::into).and_then(|info| Banner::of(&info)) {
+        Ok(banner) => banner,
+        Err(error) => {
+            local.close().await?;
+            return Err(error);
+        }
+    };
+    output::announce(Output::new(&banner), context.json());
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    context.notes().say("closing the chain");
+    local.close().await?;
+    Ok(Output::streamed())
+}
+
+#[derive(Serialize)]
+struct Steered {
+    miner: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Value>,
+}
+
+impl fmt::Display for Steered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let result = self.result.as_ref().filter(|value| !value.is_null()).map(|value| clean(&value.to_string()));
+        Rows::default().row("provider", &self.miner).maybe("result", result).fmt(f)
+    }
+}
+
+async fn provider(context: &mut Context, args: DevnetProvider) -> anyhow::Result<Output> {
+    let node = context.running_devnet().await?;
+    let miner = args.miner.0;
+    let shown = Network::Local.show(&miner);
+    if let Some(Order::Take { bounty }) = args.order {
+        let result = Some(node.devnet_take_bounty(&miner, bounty).await?);
+        return Ok(Output::new(&Steered { miner: shown, result }));
+    }
+    let on = |switch: Option<Switch>| switch.map(|switch| switch == Switch::On);
+    let serving = args.serving.map(|serving| match serving {
+        Serving::Honest => bauta_client::node::Serving::Honest,
+        Serving::Lost => bauta_client::node::Serving::Lost,
+        Serving::Corrupt => bauta_client::node::Serving::Corrupt,
+        Serving::Stall => bauta_client::node::Serving::Stall,
+    });
+    let settings = ProviderSettings { proving: on(args.proving), serving, hunting: on(args.hunting) };
+    if settings == ProviderSettings::default() {
+        return Err(Failure::usage("nothing to do: --proving, --serving, --hunting, or `take BOUNTY`"));
+    }
+    node.devnet_provider(&miner, &settings).await?;
+    Ok(Output::new(&Steered { miner: shown, result: Some(serde_json::to_value(settings)?) }))
+}
+
+#[derive(Serialize)]
+struct Checked {
+    epoch: ChainEpoch,
+    violations: Vec<String>,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.violations.is_empty() {
+            return writeln!(f, "all invariants hold at epoch {}", self.epoch);
+        }
+        self.violations.iter().try_for_each(|violation| writeln!(f, "{violation}"))
+    }
+}
+
+async fn check(context: &mut Context) -> anyhow::Result<Output> {
+    let node = context.running_devnet().await?;
+    let violations = node.devnet_check_invariants().await?;
+    let count = violations.len();
+    let output = Output::new(&Checked { epoch: node.chain_head().await?.height, violations });
+    Ok(if count == 0 { output } else { output.but(Exit::Corrupt, format!("{count} invariants are broken")) })
+}
+
+#[derive(Serialize)]
+struct Mined {
+    from: ChainEpoch,
+    to: ChainEpoch,
+}
+
+impl fmt::Display for Mined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "epoch {} -> {}: {}", self.from, self.to, span::epochs(self.to - self.from))
+    }
+}
+
+/// Moves a devnet's time.
+pub async fn mine(context: &mut Context, args: Mine) -> anyhow::Result<Output> {
+    let node = context.running_devnet().await?;
+    let from = node.chain_head().await?.height;
+    node.devnet_mine(args.epochs.0).await?;
+    Ok(Output::new(&Mined { from, to: node.chain_head().await?.height }))
+}

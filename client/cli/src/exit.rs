@@ -1,0 +1,293 @@
+//! Exit codes: what a script can tell apart, and the one place where errors become codes.
+
+use std::fmt;
+
+use bauta_client::access::AccessError;
+use bauta_client::actor::ActorError;
+use bauta_client::address::AddressError;
+use bauta_client::bounty::BountyError;
+use bauta_client::crypt;
+use bauta_client::deal::DealError;
+use bauta_client::fetch::FetchError;
+use bauta_client::home::{ConfigError, HomeError};
+use bauta_client::keyring::KeyringError;
+use bauta_client::network::EndpointError;
+use bauta_client::node::NodeError;
+use bauta_client::pack;
+use bauta_client::piece;
+use bauta_client::sender::SendError;
+use bauta_client::share::ShareError;
+use bauta_client::store::StoreError;
+use bauta_client::wallet::{KeyError, WalletError};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything asked for is done.
+    Done = 0,
+    /// Anything that has no code of its own.
+    Failed = 1,
+    /// The command line, the environment or the configuration makes no sense.
+    Usage = 2,
+    /// A part is done, and the rest failed.
+    Partly = 3,
+    /// No such file, grant, bounty, key or account.
+    NotFound = 4,
+    /// The network or a provider did not answer; trying again may help.
+    Network = 5,
+    /// No grant, or a key that does not open.
+    NoAccess = 6,
+    /// Bytes that are not what their name says.
+    Corrupt = 7,
+    /// The sender cannot pay.
+    Funds = 8,
+    /// The message is on its way, and nobody knows yet how it ended.
+    Unconfirmed = 9,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// An error that names its own exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the command ends.
+    pub exit: Exit,
+    /// One sentence for a person.
+    pub message: String,
+}
+
+impl Failure {
+    /// An error with its exit code.
+    pub fn new(exit: Exit, message: impl Into<String>) -> anyhow::Error {
+        Self { exit, message: message.into() }.into()
+    }
+
+    /// A mistake in what was asked.
+    pub fn usage(message: impl Into<String>) -> anyhow::Error {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// Something that is not there.
+    pub fn not_found(message: impl Into<String>) -> anyhow::Error {
+        Self::new(Exit::NotFound, message)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The code of an error: the first one in its chain that says more than "failed".
+pub fn exit_of(error: &anyhow::Error) -> Exit {
+    error.chain().find_map(code_of).unwrap_or(Exit::Failed)
+}
+
+/// The sentence of an error. What libraries pass through transparently stands in it once.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain().map(|cause| cause.to_string()) {
+        if parts.iter().all(|part| !part.contains(&cause)) {
+            parts.push(cause);
+        }
+    }
+    parts.join(": ")
+}
+
+fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    macro_rules! first {
+        ($($kind:ty => $code:expr),* $(,)?) => {
+            $(if let Some(error) = error.downcast_ref::<$kind>() { return Some(($code as fn(&$kind) -> Exit)(error)); })*
+        };
+    }
+    first! {
+        Failure => |e| e.exit,
+        AccessError => access,
+        ShareError => share,
+        BountyError => bounty,
+        FetchError => fetch,
+        StoreError => store,
+        pack::Error => package,
+        ActorError => actor,
+        SendError => send,
+        NodeError => node,
+        DealError => deal,
+        crypt::Error => cipher,
+        piece::Error => |_| Exit::Failed,
+        KeyringError => keyring,
+        WalletError => wallet,
+        KeyError => |_| Exit::Failed,
+        AddressError => |_| Exit::Usage,
+        ConfigError => |_| Exit::Usage,
+        HomeError => |_| Exit::Usage,
+        EndpointError => |_| Exit::Usage,
+    }
+    None
+}
+
+fn access(error: &AccessError) -> Exit {
+    match error {
+        AccessError::NoSuchFile(_) => Exit::NotFound,
+        AccessError::Actor(error) => actor(error),
+        _ => Exit::NoAccess,
+    }
+}
+
+fn share(error: &ShareError) -> Exit {
+    match error {
+        ShareError::Access(error) => access(error),
+        ShareError::NoKey(_) => Exit::NotFound,
+        ShareError::BadKey { .. } => Exit::Corrupt,
+        ShareError::Partly { .. } => Exit::Partly,
+        ShareError::Actor(error) => actor(error),
+    }
+}
+
+fn bounty(error: &BountyError) -> Exit {
+    match error {
+        BountyError::NoSuchBounty(_) | BountyError::NoSuchClaim { .. } | BountyError::NothingToSettle(_) => Exit::NotFound,
+        BountyError::Actor(error) => actor(error),
+    }
+}
+
+fn fetch(error: &FetchError) -> Exit {
+    match error {
+        FetchError::NoSource | FetchError::Unavailable(_) => Exit::Network,
+        FetchError::Corrupt(_) => Exit::Corrupt,
+        FetchError::Disk(_) => Exit::Failed,
+    }
+}
+
+fn store(error: &StoreError) -> Exit {
+    match error {
+        StoreError::Pack(error) => package(error),
+        StoreError::NoProvider => Exit::Usage,
+        StoreError::NotStored(tried) if tried.iter().all(|(_, why)| why.is_passing()) => Exit::Network,
+        StoreError::NotStored(_) => Exit::Failed,
+        StoreError::NoSuchFile(_) => Exit::NotFound,
+        StoreError::CarGone(error) => fetch(error),
+        StoreError::Share(error) => share(error),
+        StoreError::Actor(error) => actor(error),
+        StoreError::Source { .. } | StoreError::Home(_) => Exit::Failed,
+    }
+}
+
+fn package(error: &pack::Error) -> Exit {
+    match error {
+        pack::Error::NoAccess(_) => Exit::NoAccess,
+        pack::Error::Corrupt { .. } => Exit::Corrupt,
+        pack::Error::NotFound(_) => Exit::NotFound,
+        _ => Exit::Failed,
+    }
+}
+
+fn actor(error: &ActorError) -> Exit {
+    match error {
+        ActorError::Node(error) => node(error),
+        ActorError::Send(error) => send(error),
+        ActorError::Rejected(rejection) => match rejection.exit() {
+            Some(bauta_abi::Exit::NotFound) => Exit::NotFound,
+            Some(bauta_abi::Exit::Forbidden) => Exit::NoAccess,
+            _ if rejection.code == 6 => Exit::Funds,
+            _ => Exit::Failed,
+        },
+        ActorError::Params { .. } => Exit::Usage,
+        ActorError::Answer { .. } => Exit::Corrupt,
+    }
+}
+
+fn send(error: &SendError) -> Exit {
+    match error {
+        SendError::Unreachable(_) => Exit::Network,
+        SendError::Unconfirmed { .. } => Exit::Unconfirmed,
+        SendError::Funds { .. } => Exit::Funds,
+        SendError::Malformed(_) => Exit::Network,
+        SendError::WrongNetwork { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+fn node(error: &NodeError) -> Exit {
+    match error {
+        NodeError::Unreachable(_) | NodeError::Malformed(_) => Exit::Network,
+        NodeError::Refused { .. } => Exit::Failed,
+    }
+}
+
+fn deal(error: &DealError) -> Exit {
+    match error {
+        DealError::Unreachable { .. } | DealError::TooSlow { .. } => Exit::Network,
+        DealError::WrongBytes { .. } | DealError::Malformed { .. } => Exit::Corrupt,
+        _ => Exit::Failed,
+    }
+}
+
+fn cipher(error: &crypt::Error) -> Exit {
+    match error {
+        crypt::Error::NoMatch | crypt::Error::WrongKey => Exit::NoAccess,
+        crypt::Error::HeaderChanged
+        | crypt::Error::Truncated
+        | crypt::Error::Chunk(_)
+        | crypt::Error::TrailingData
+        | crypt::Error::Malformed(_) => Exit::Corrupt,
+        _ => Exit::Failed,
+    }
+}
+
+fn keyring(error: &KeyringError) -> Exit {
+    match error {
+        KeyringError::Missing(_) => Exit::NotFound,
+        KeyringError::Locked(_) | KeyringError::WrongPassphrase(_) => Exit::NoAccess,
+        _ => Exit::Failed,
+    }
+}
+
+fn wallet(error: &WalletError) -> Exit {
+    match error {
+        WalletError::Unknown(_) | WalletError::NoDefault => Exit::NotFound,
+        WalletError::Locked(_) | WalletError::WrongPassphrase(_) => Exit::NoAccess,
+        _ => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn the_numbers_are_the_contract() {
+        use Exit::*;
+        let all = [Done, Failed, Usage, Partly, NotFound, Network, NoAccess, Corrupt, Funds, Unconfirmed, Interrupted];
+        assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130]);
+    }
+
+    #[test]
+    fn a_code_is_found_under_any_context() {
+        let error = anyhow::Error::new(AccessError::NoSuchFile(7)).context("while testing");
+        assert_eq!(exit_of(&error), Exit::NotFound);
+        let unreachable: anyhow::Result<()> =
+            Err(NodeError::Unreachable("refused".into())).map_err(ActorError::from).map_err(AccessError::from).context("ls");
+        assert_eq!(exit_of(&unreachable.unwrap_err()), Exit::Network);
+        assert_eq!(exit_of(&anyhow::anyhow!("anything")), Exit::Failed);
+        let funds = SendError::Funds { have: Default::default(), need: Default::default() };
+        assert_eq!(exit_of(&ActorError::Send(funds).into()), Exit::Funds);
+    }
+
+    #[test]
+    fn a_sentence_says_a_thing_once() {
+        let error = anyhow::Error::new(AccessError::from(NodeError::Unreachable("refused".into()))).context("ls");
+        assert_eq!(sentence(&error), "ls: the node was not reached: refused");
+    }
+}

@@ -1,0 +1,130 @@
+//! `bauta init`: everything a newcomer needs, and nothing twice.
+
+use std::fmt;
+
+use bauta_client::crypt::Identity;
+use bauta_client::network::Network;
+use bauta_client::share;
+use bauta_client::wallet::Key;
+use fvm_shared::econ::TokenAmount;
+use serde::Serialize;
+
+use crate::amount::fil;
+use crate::args::Init;
+use crate::chain::{MessageRow, Spending, message_rows};
+use crate::context::Context;
+use crate::exit::{Exit, exit_of, sentence};
+use crate::key::choose_passphrase;
+use crate::output::{Output, Rows};
+
+/// What a newcomer on a devnet gets, in FIL.
+const ALLOWANCE: i64 = 100;
+
+#[derive(Serialize)]
+struct Ready {
+    network: String,
+    address: String,
+    recipient: String,
+    config: String,
+    published: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    funded: Option<String>,
+    messages: Vec<MessageRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = Rows::default()
+            .row("network", &self.network)
+            .row("address", &self.address)
+            .row("recipient", &self.recipient)
+            .row("config", &self.config)
+            .maybe("funded", self.funded.as_ref())
+            .row("published", if self.published { "yes" } else { "no" });
+        message_rows(rows, &self.messages).maybe("next", self.next.as_ref()).fmt(f)
+    }
+}
+
+/// Makes what is missing: identity, wallet, configuration; publishes the key where a network answers.
+pub async fn init(context: &mut Context, args: Init) -> anyhow::Result<Output> {
+    let ring = context.keyring();
+    let wallet_missing = context.keystore().default_address()?.is_none();
+    let passphrase = choose_passphrase(context, args.encrypt && (!ring.exists() || wallet_missing))?;
+    if !ring.exists() {
+        ring.save(&[Identity::generate()], passphrase.as_ref(), false)?;
+    }
+    if wallet_missing {
+        context.keystore().add(&Key::generate(args.kind.into()), passphrase.as_ref())?;
+    }
+    let named = context.named_network()?;
+    if !context.home().config_file().exists() {
+        if let Some(network) = &named {
+            context.config().network = Some(network.name().to_string());
+        }
+        let config = context.config().clone();
+        context.home().save_config(&config)?;
+    }
+
+    let me = context.me()?;
+    let recipient = context.identities()?[0].recipient();
+    let mut ready = Ready {
+        network: named.as_ref().map(Network::to_string).unwrap_or_default(),
+        address: named.unwrap_or_default().show(&me),
+        recipient: recipient.to_string(),
+        config: context.home().config_file().display().to_string(),
+        published: false,
+        funded: None,
+        messages: Vec::new(),
+        next: None,
+    };
+    if args.no_publish {
+        return Ok(Output::new(&ready));
+    }
+    match publish(context, &mut ready).await {
+        Ok(()) => Ok(Output::new(&ready)),
+        // The keys are made whatever the network does; what is missing is said, and a script sees it in the code.
+        Err(error) => {
+            let (exit, why) = (exit_of(&error), sentence(&error));
+            ready.next = Some("bauta key publish".into());
+            let exit = if exit == Exit::Interrupted { exit } else { Exit::Partly };
+            Ok(Output::new(&ready).but(exit, format!("the keys are made, but the key is not published: {why}")))
+        }
+    }
+}
+
+async fn publish(context: &mut Context, ready: &mut Ready) -> anyhow::Result<()> {
+    let (node, network) = context.node().await?;
+    let me = context.me()?;
+    ready.network = network.to_string();
+    ready.address = network.show(&me);
+    if node.balance(&me).await? < TokenAmount::from_whole(1) {
+        if network != Network::Local {
+            ready.next = Some(how_to_get_fil(&network, &ready.address));
+            context.notes().say("the address has no FIL yet, so the key is not published");
+            return Ok(());
+        }
+        let allowance = TokenAmount::from_whole(ALLOWANCE);
+        node.devnet_fund(&me, &allowance).await?;
+        context.notes().say(format_args!("the devnet gave {} {}", ready.address, fil(&allowance)));
+        ready.funded = Some(fil(&allowance));
+    }
+    let actor = context.actor().await?;
+    let sender = context.sender().await?;
+    let spending = Spending::new(context.notes(), &network, "publishing the key");
+    let recipient = context.identities()?[0].recipient();
+    let sent = share::publish(&actor, &sender, &recipient, &spending).await?;
+    ready.messages = sent.iter().map(MessageRow::from).collect();
+    ready.published = true;
+    Ok(())
+}
+
+fn how_to_get_fil(network: &Network, address: &str) -> String {
+    match network {
+        Network::Calibration => {
+            format!("get test FIL for {address} at https://faucet.calibnet.chainsafe-fil.io, then `bauta key publish`")
+        }
+        _ => format!("send some FIL to {address}, then `bauta key publish`"),
+    }
+}

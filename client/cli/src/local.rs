@@ -1,0 +1,111 @@
+//! The local chain in this process: the same one that `bauta devnet` serves, from its state folder.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bauta_client::home::{FileError, Lock};
+use bauta_client::node::Node;
+use bauta_devnet::{Config, Devnet, spawn};
+use cid::Cid;
+use fvm_ipld_blockstore::Blockstore;
+use fvm_shared::econ::TokenAmount;
+
+use crate::exit::Failure;
+
+/// How long another process may hold the chain; commands are short.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Providers of a new chain.
+const PROVIDERS: u64 = 2;
+
+/// A chain that runs in this process, and the lock that keeps others away from its folder.
+pub struct Local {
+    devnet: Devnet,
+    _lock: Lock,
+}
+
+impl Local {
+    /// Opens the chain of a folder, or begins one there; nothing is served but to this process.
+    pub async fn open(state: &Path) -> anyhow::Result<Self> {
+        Self::spawn(state, Config::default(), None).await
+    }
+
+    /// Runs the chain of a folder as the configuration says, with so many providers, or those that it had and at least two.
+    pub async fn spawn(state: &Path, config: Config, providers: Option<u64>) -> anyhow::Result<Self> {
+        let lock = wait_for_lock(state).await?;
+        let count = providers.unwrap_or_else(|| known_providers(state).max(PROVIDERS));
+        let config = Config { state: Some(state.into()), check: Some(check), ..config }.with_providers(count);
+        let devnet = spawn(config).await?;
+        let local = Self { devnet, _lock: lock };
+        local.wait_for_providers(count).await?;
+        Ok(local)
+    }
+
+    /// Waits until the providers' miners are on the chain and say where they serve.
+    async fn wait_for_providers(&self, count: u64) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        loop {
+            let info = self.devnet.info().await?;
+            let ready = info.providers.iter().filter(|provider| provider.url.is_some()).count() as u64;
+            if ready >= count {
+                return Ok(());
+            }
+            if begun.elapsed() > PATIENCE {
+                anyhow::bail!("{ready} of {count} providers of the devnet came up");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The chain as a node.
+    pub fn node(&self) -> Arc<dyn Node> {
+        self.devnet.node()
+    }
+
+    /// Ends the chain; its folder is whole and free afterwards.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.devnet.shutdown().await;
+        Ok(())
+    }
+}
+
+/// How many providers a state folder has.
+fn known_providers(state: &Path) -> u64 {
+    (0..).take_while(|index| state.join(format!("providers/provider-{index}")).is_dir()).count() as u64
+}
+
+/// The actor's own invariants, for the devnet's check of everything.
+fn check(get: &dyn Fn(&Cid) -> Option<Vec<u8>>, root: &Cid, balance: &TokenAmount) -> Vec<String> {
+    bauta_actor::state::check_state_invariants(&Blocks(get), root, balance)
+}
+
+struct Blocks<'a>(&'a dyn Fn(&Cid) -> Option<Vec<u8>>);
+
+impl Blockstore for Blocks<'_> {
+    fn get(&self, cid: &Cid) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok((self.0)(cid))
+    }
+
+    fn put_keyed(&self, _: &Cid, _: &[u8]) -> anyhow::Result<()> {
+        anyhow::bail!("a check writes nothing")
+    }
+}
+
+async fn wait_for_lock(state: &Path) -> anyhow::Result<Lock> {
+    let path = state.with_extension("lock");
+    let begun = Instant::now();
+    loop {
+        match Lock::take(&path) {
+            Ok(lock) => return Ok(lock),
+            Err(FileError::Busy(_)) if begun.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(FileError::Busy(_)) => {
+                return Err(Failure::new(
+                    crate::exit::Exit::Network,
+                    format!("another process runs the chain in {}: reach it with --rpc-url", state.display()),
+                ));
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What comes out: the result on stdout, everything else on stderr.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+
+/// The version of the JSON documents.
+const SCHEMA: u64 = 1;
+
+/// What a command has to say when it is over.
+#[derive(Debug)]
+pub struct Output {
+    data: Value,
+    text: String,
+    trouble: Option<(Exit, String)>,
+}
+
+impl Output {
+    /// A result that prints itself.
+    pub fn new<T: Serialize + Display>(result: &T) -> Self {
+        let data = serde_json::to_value(result).expect("results are made of texts, numbers and lists");
+        Self { data, text: result.to_string(), trouble: None }
+    }
+
+    /// A result whose bytes have gone to stdout already.
+    pub fn streamed() -> Self {
+        Self { data: Value::Null, text: String::new(), trouble: None }
+    }
+
+    /// Says that the result is not the whole of what was asked for.
+    pub fn but(mut self, exit: Exit, message: impl Into<String>) -> Self {
+        self.trouble = Some((exit, message.into()));
+        self
+    }
+
+    /// Prints, and says how the command ended.
+    pub fn print(self, json: bool) -> Exit {
+        let exit = self.trouble.as_ref().map_or(Exit::Done, |(exit, _)| *exit);
+        if json {
+            return match self.trouble {
+                None => document(&json!({"schema": SCHEMA, "ok": true, "data": self.data}), exit),
+                Some((exit, message)) => document(&failed(exit, &message, Some(self.data)), exit),
+            };
+        }
+        let printed = line(&self.text);
+        if let Some((_, message)) = self.trouble {
+            complain(&message);
+        }
+        printed.map_or_else(broken_stdout, |()| exit)
+    }
+}
+
+/// Prints an error where it belongs.
+pub fn error(json: bool, exit: Exit, message: &str) -> Exit {
+    if json {
+        return document(&failed(exit, message, None), exit);
+    }
+    complain(message);
+    exit
+}
+
+/// Prints text that is a result, such as help.
+pub fn text(json: bool, name: &str, text: &str) -> Exit {
+    if json {
+        return document(&json!({"schema": SCHEMA, "ok": true, "data": {name: text}}), Exit::Done);
+    }
+    line(text).map_or_else(broken_stdout, |()| Exit::Done)
+}
+
+/// Prints a result before the command is over: a server tells where it listens.
+pub fn announce(output: Output, json: bool) -> Exit {
+    output.print(json)
+}
+
+fn failed(exit: Exit, message: &str, data: Option<Value>) -> Value {
+    let mut document = json!({"schema": SCHEMA, "ok": false, "error": {"code": exit.code(), "message": message}});
+    if let Some(data) = data {
+        document["data"] = data;
+    }
+    document
+}
+
+fn document(document: &Value, exit: Exit) -> Exit {
+    line(&document.to_string()).map_or_else(broken_stdout, |()| exit)
+}
+
+fn line(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if !text.is_empty() {
+        out.write_all(text.trim_end_matches('\n').as_bytes())?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// A reader that has gone away (`bauta ls | head`) is no failure of ours; a full disk is.
+fn broken_stdout(error: io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Exit::Done;
+    }
+    complain(&format!("stdout: {error}"));
+    Exit::Failed
+}
+
+fn complain(message: &str) {
+    // Where stderr is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "bauta: {message}");
+}
+
+/// Lines of `name  value`, the values under each other.
+#[derive(Debug, Default)]
+pub struct Rows(Vec<(String, String)>);
+
+impl Rows {
+    /// Adds a row.
+    pub fn row(mut self, name: &str, value: impl Display) -> Self {
+        self.0.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Adds a row where there is a value.
+    pub fn maybe(self, name: &str, value: Option<impl Display>) -> Self {
+        match value {
+            Some(value) => self.row(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds a row for each value, the name at the first one only.
+    pub fn each<T: Display>(mut self, name: &str, values: impl IntoIterator<Item = T>) -> Self {
+        for (i, value) in values.into_iter().enumerate() {
+            self.0.push((if i == 0 { name.into() } else { String::new() }, value.to_string()));
+        }
+        self
+    }
+}
+
+impl Display for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, value) in &self.0 {
+            writeln!(f, "{name:width$}  {value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A table: columns as wide as they must be, headings in lower case.
+#[derive(Debug)]
+pub struct Table(Vec<Vec<String>>);
+
+impl Table {
+    /// A table with headings.
+    pub fn new(headings: &[&str]) -> Self {
+        Self(vec![headings.iter().map(|h| h.to_string()).collect()])
+    }
+
+    /// Adds a line.
+    pub fn add(&mut self, cells: Vec<String>) {
+        self.0.push(cells);
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let columns = self.0[0].len();
+        let width = |column: usize| self.0.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in &self.0 {
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            writeln!(f, "{}", cells.join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes text from elsewhere (names, notes) harmless for a terminal.
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// What is said on stderr beside the result.
+#[derive(Debug, Clone, Copy)]
+pub struct Notes {
+    quiet: bool,
+}
+
+impl Notes {
+    /// Says something unless the caller wants quiet.
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet }
+    }
+
+    /// Says one line.
+    pub fn say(&self, text: impl Display) {
+        if !self.quiet {
+            // Where stderr is closed there is nobody left to tell.
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! `bauta pack`, `bauta commp`, `bauta unpack`: what needs no network.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use bauta_client::crypt::{ContentKind, Identity, Recipient};
+use bauta_client::keyring::Keyring;
+use bauta_client::pack::{self as packing, Key, Options, Package, Packed};
+use bauta_client::piece::{CommP, PieceInfo, piece_cid_v2};
+use serde::Serialize;
+
+use crate::args::{Commp, Pack, Unpack};
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, Rows, clean};
+use crate::place::{Place, is_dash};
+use crate::progress::{Counted, Phase};
+
+/// What a piece is, in every result that has one.
+#[derive(Debug, Clone, Serialize)]
+pub struct Piece {
+    /// CommP as the chain writes it.
+    pub piece_cid: String,
+    /// The same with its size (FRC-0069).
+    pub piece_cid_v2: String,
+    /// Size of the tree.
+    pub padded_size: u64,
+    /// Bytes before padding.
+    pub payload_size: u64,
+}
+
+impl From<&PieceInfo> for Piece {
+    fn from(piece: &PieceInfo) -> Self {
+        Self {
+            piece_cid: piece.piece_cid.to_string(),
+            piece_cid_v2: piece_cid_v2(piece).to_string(),
+            padded_size: piece.padded_size.0,
+            payload_size: piece.payload_size,
+        }
+    }
+}
+
+impl Piece {
+    /// The rows of a piece.
+    pub fn rows(&self, rows: Rows) -> Rows {
+        rows.row("piece_cid", &self.piece_cid)
+            .row("piece_cid_v2", &self.piece_cid_v2)
+            .row("padded_size", self.padded_size)
+            .row("payload_size", self.payload_size)
+    }
+}
+
+#[derive(Serialize)]
+struct PackedCar {
+    payload_cid: String,
+    #[serde(flatten)]
+    piece: Piece,
+    size: u64,
+    skipped: Vec<String>,
+}
+
+impl fmt::Display for PackedCar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.piece.rows(Rows::default().row("payload_cid", &self.payload_cid)).row("size", self.size).fmt(f)
+    }
+}
+
+/// Tells of everything that was left out.
+pub fn skipped(context: &Context, skipped: &[packing::Skipped]) -> Vec<String> {
+    let lines: Vec<String> =
+        skipped.iter().map(|s| format!("{}: {}", clean(&s.path.display().to_string()), clean(&s.reason))).collect();
+    for line in &lines {
+        context.notes().say(format_args!("left out: {line}"));
+    }
+    lines
+}
+
+/// Encrypts into a CAR.
+pub async fn pack(context: &mut Context, args: Pack) -> anyhow::Result<Output> {
+    let to_stdout = is_dash(&args.out);
+    if to_stdout && context.json() {
+        return Err(Failure::usage("--json and -o - exclude each other: stdout holds one of them"));
+    }
+    let recipients = recipients(context, &args.recipient)?;
+    let place = if to_stdout { None } else { Some(Place::free(&args.out, args.force)?) };
+    let phase = Phase::begin(context.progress(), "packing", None);
+    let work = move || -> anyhow::Result<Packed> {
+        let mut file = match &place {
+            Some(place) => place.file(0o666)?,
+            None => tempfile::Builder::new().prefix(".bauta-").tempfile()?,
+        };
+        let exclude = vec![file.path().to_path_buf(), args.out.clone()];
+        let out = Counted::new(file.as_file_mut(), phase.clone());
+        let options = Options { exclude, ..Options::default() };
+        let packed = if is_dash(&args.path) {
+            packing::pack_reader(io::stdin().lock(), "stdin", &recipients, out, options)?
+        } else {
+            packing::pack(&args.path, &recipients, out, options)?
+        };
+        phase.end();
+        match &place {
+            Some(place) => place.publish(file)?,
+            None => copy_to_stdout(file.as_file_mut())?,
+        }
+        Ok(packed)
+    };
+    let packed = tokio::task::spawn_blocking(work).await??;
+    if to_stdout {
+        skipped(context, &packed.skipped);
+        return Ok(Output::streamed());
+    }
+    let skipped = skipped(context, &packed.skipped);
+    let exit = if skipped.is_empty() { None } else { Some(format!("{} entries were left out", skipped.len())) };
+    let output = Output::new(&PackedCar {
+        payload_cid: packed.payload_cid.to_string(),
+        piece: Piece::from(&packed.piece),
+        size: packed.metadata.size,
+        skipped,
+    });
+    Ok(match exit {
+        Some(message) => output.but(Exit::Partly, message),
+        None => output,
+    })
+}
+
+fn recipients(context: &Context, named: &[String]) -> anyhow::Result<Vec<Recipient>> {
+    if named.is_empty() {
+        return Ok(vec![context.identities()?[0].recipient()]);
+    }
+    let parse = |text: &String| text.parse().map_err(|e| Failure::usage(format!("--recipient {}: {e}", clean(text))));
+    named.iter().map(parse).collect()
+}
+
+fn copy_to_stdout(file: &mut File) -> anyhow::Result<()> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut out = io::stdout().lock();
+    io::copy(file, &mut out)?;
+    out.flush()?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Commitment {
+    #[serde(flatten)]
+    piece: Piece,
+}
+
+impl fmt::Display for Commitment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.piece.rows(Rows::default()).fmt(f)
+    }
+}
+
+/// Computes the piece commitment of any bytes.
+pub async fn commp(context: &mut Context, args: Commp) -> anyhow::Result<Output> {
+    let show = context.progress();
+    let work = move || -> anyhow::Result<PieceInfo> {
+        if is_dash(&args.file) {
+            return commp_of(Counted::new(io::stdin().lock(), Phase::begin(show, "hashing", None)));
+        }
+        let failed = |e: io::Error| anyhow::Error::new(e).context(args.file.display().to_string());
+        let file = File::open(&args.file).map_err(failed)?;
+        let about = file.metadata().map_err(failed)?;
+        if about.is_dir() {
+            return Err(Failure::new(Exit::Failed, format!("{} is a folder: `bauta pack` makes a piece of it", args.file.display())));
+        }
+        commp_of(Counted::new(file, Phase::begin(show, "hashing", Some(about.len()))))
+    };
+    let piece = tokio::task::spawn_blocking(work).await??;
+    Ok(Output::new(&Commitment { piece: Piece::from(&piece) }))
+}
+
+fn commp_of(mut reader: impl Read) -> anyhow::Result<PieceInfo> {
+    let (mut comm_p, mut buffer) = (CommP::new(), vec![0; 1 << 20]);
+    loop {
+        let n = reader.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(comm_p.finish());
+        }
+        comm_p.update(&buffer[..n])?;
+    }
+}
+
+#[derive(Serialize)]
+struct UnpackedTo {
+    path: String,
+    kind: &'static str,
+    entries: u64,
+    size: u64,
+}
+
+impl fmt::Display for UnpackedTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = Rows::default().row("path", clean(&self.path)).row("kind", self.kind).row("size", self.size);
+        if self.kind == "folder" { rows.row("entries", self.entries).fmt(f) } else { rows.fmt(f) }
+    }
+}
+
+/// What is to be taken out of a package.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// A path inside a folder.
+    pub path: Option<String>,
+    /// Bytes of a file, half-open.
+    pub range: Option<(u64, u64)>,
+}
+
+/// The result of an unpacking, for printing.
+pub fn unpacked_to(out: &Path, unpacked: &packing::Unpacked) -> Output {
+    Output::new(&UnpackedTo {
+        path: out.display().to_string(),
+        kind: if unpacked.kind == ContentKind::Folder { "folder" } else { "file" },
+        entries: unpacked.entries,
+        size: unpacked.bytes,
+    })
+}
+
+/// Verifies and decrypts.
+pub async fn unpack(context: &mut Context, args: Unpack) -> anyhow::Result<Output> {
+    let identities = match &args.identity {
+        Some(file) => context.identities_in(&Keyring::at(file))?,
+        None => context.identities()?,
+    };
+    let target = Target::of(context, &args.out, args.force)?;
+    let phase = Phase::begin(context.progress(), "unpacking", None);
+    let work = move || -> anyhow::Result<packing::Unpacked> {
+        let car = open_car(&args.car)?;
+        let mut package = open_with(car, &identities, &phase)?;
+        let unpacked = target.take(&mut package, &Part::default())?;
+        phase.end();
+        Ok(unpacked)
+    };
+    let unpacked = tokio::task::spawn_blocking(work).await??;
+    Ok(if is_dash(&args.out) { Output::streamed() } else { unpacked_to(&args.out, &unpacked) })
+}
+
+/// A CAR can be read only where one can go back in it; stdin is copied first.
+fn open_car(path: &Path) -> anyhow::Result<File> {
+    if !is_dash(path) {
+        return File::open(path).map_err(|e| anyhow::Error::new(e).context(path.display().to_string()));
+    }
+    let mut copy = tempfile::tempfile()?;
+    io::copy(&mut io::stdin().lock(), &mut copy)?;
+    copy.seek(SeekFrom::Start(0))?;
+    Ok(copy)
+}
+
+fn open_with(car: File, identities: &[Identity], phase: &Phase) -> anyhow::Result<Package<Counted<File>>> {
+    let mut refused = None;
+    for identity in identities {
+        let mut again = car.try_clone()?;
+        again.seek(SeekFrom::Start(0))?;
+        match Package::open(Counted::new(again, phase.clone()), None, Key::Identity(identity)) {
+            Err(error @ packing::Error::NoAccess(_)) => refused = Some(error),
+            other => return Ok(other?),
+        }
+    }
+    Err(refused.map_or_else(|| Failure::not_found("the identity file holds no identity"), Into::into))
+}
+
+/// Where plaintext goes.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// Standard output.
+    Stdout,
+    /// A path.
+    Place(Place),
+}
+
+impl Target {
+    /// Reads the path of `-o`.
+    pub fn of(context: &Context, out: &Path, force: bool) -> anyhow::Result<Self> {
+        if !is_dash(out) {
+            return Ok(Self::Place(Place::free(out, force)?));
+        }
+        if context.json() {
+            return Err(Failure::usage("--json and -o - exclude each other: stdout holds one of them"));
+        }
+        Ok(Self::Stdout)
+    }
+
+    /// Takes a part, or all, out of a package.
+    pub fn take<R: Read + Seek>(&self, package: &mut Package<R>, part: &Part) -> anyhow::Result<packing::Unpacked> {
+        let whole = part.path.is_none() && part.range.is_none();
+        match self {
+            Self::Place(place) if whole => {
+                let made = place.folder()?;
+                let inside: PathBuf = made.path().join(place.path().file_name().unwrap_or_default());
+                let unpacked = package.unpack(&inside, Options::default())?;
+                place.adopt(&inside)?;
+                Ok(unpacked)
+            }
+            Self::Place(place) => {
+                let mut file = place.file(0o666)?;
+                let bytes = take_part(package, part, file.as_file_mut())?;
+                place.publish(file)?;
+                Ok(single(bytes))
+            }
+            Self::Stdout => {
+                let mut out = io::stdout().lock();
+                let bytes = take_part(package, part, &mut out)?;
+                out.flush()?;
+                Ok(single(bytes))
+            }
+        }
+    }
+}
+
+fn single(bytes: u64) -> packing::Unpacked {
+    packing::Unpacked { kind: ContentKind::File, entries: 1, bytes }
+}
+
+fn take_part<R: Read + Seek>(package: &mut Package<R>, part: &Part, out: &mut impl Write) -> anyhow::Result<u64> {
+    let mut opened = match &part.path {
+        Some(path) => package.open_path(path.as_bytes())?,
+        None if package.kind() == ContentKind::Folder => {
+            return Err(Failure::usage("this is a folder: name one of its files with --path, or unpack it to a path"));
+        }
+        None => package.open_file()?,
+    };
+    let size = opened.size()?;
+    let (from, to) = part.range.unwrap_or((0, u64::MAX));
+    if part.range.is_some() && from >= size {
+        return Err(Failure::usage(format!("the file has {size} bytes; the range begins at {from}")));
+    }
+    opened.seek(SeekFrom::Start(from))?;
+    // What the readers below found comes back as their own errors, whichever way it went through `std::io`.
+    let copied = io::copy(&mut opened.take(to.min(size) - from), out);
+    copied.map_err(|e| match e.kind() {
+        io::ErrorKind::BrokenPipe => anyhow::Error::new(e),
+        _ => packing::Error::from(e).into(),
+    })
+}

@@ -1,0 +1,176 @@
+//! Where output goes: stdout, or a path that appears only when it is whole, and never over something else unless forced.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::exit::{Exit, Failure};
+
+/// A path of the command line that is written to.
+#[derive(Debug, Clone)]
+pub struct Place {
+    path: PathBuf,
+    force: bool,
+}
+
+/// Whether a path is `-`.
+pub fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+impl Place {
+    /// A place that is free, or may be overwritten; looked at before any work is done.
+    pub fn free(path: &Path, force: bool) -> anyhow::Result<Self> {
+        if !force && fs::symlink_metadata(path).is_ok() {
+            return Err(Failure::new(Exit::Failed, format!("{} exists; --force overwrites it", path.display())));
+        }
+        if path.file_name().is_none() {
+            return Err(Failure::usage(format!("{} is not a file name", path.display())));
+        }
+        let folder = folder_of(path);
+        if !folder.is_dir() {
+            return Err(Failure::new(Exit::Failed, format!("{} is not a folder", folder.display())));
+        }
+        Ok(Self { path: path.into(), force })
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file beside it that vanishes unless [`Place::publish`]ed; `mode` before the umask.
+    pub fn file(&self, mode: u32) -> io::Result<NamedTempFile> {
+        let permissions = fs::Permissions::from_mode(mode);
+        tempfile::Builder::new().prefix(".bauta-").permissions(permissions).tempfile_in(folder_of(&self.path))
+    }
+
+    /// A folder beside it that vanishes unless what was made inside is [`Place::adopt`]ed.
+    pub fn folder(&self) -> io::Result<TempDir> {
+        tempfile::Builder::new().prefix(".bauta-").tempdir_in(folder_of(&self.path))
+    }
+
+    /// Puts a whole file into its place.
+    pub fn publish(&self, file: NamedTempFile) -> anyhow::Result<()> {
+        file.as_file().sync_all()?;
+        let moved = if self.force { file.persist(&self.path) } else { file.persist_noclobber(&self.path) };
+        moved.map_err(|e| self.explain(e.error))?;
+        sync(&folder_of(&self.path))?;
+        Ok(())
+    }
+
+    /// Puts a whole file or folder, made inside of [`Place::folder`], into its place. What stood there goes only when the new one is there.
+    pub fn adopt(&self, made: &Path) -> anyhow::Result<()> {
+        if self.force && fs::symlink_metadata(&self.path).is_ok() {
+            let old = tempfile::Builder::new().prefix(".bauta-old-").tempdir_in(folder_of(&self.path))?;
+            let aside: OsString = self.path.file_name().unwrap_or_default().into();
+            let aside = old.path().join(aside);
+            fs::rename(&self.path, &aside)?;
+            if let Err(error) = fs::rename(made, &self.path) {
+                fs::rename(&aside, &self.path)?;
+                return Err(error.into());
+            }
+        } else if fs::symlink_metadata(&self.path).is_ok() {
+            return Err(self.explain(io::ErrorKind::AlreadyExists.into()));
+        } else {
+            fs::rename(made, &self.path)?;
+        }
+        sync(&folder_of(&self.path))?;
+        Ok(())
+    }
+
+    fn explain(&self, error: io::Error) -> anyhow::Error {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return Failure::new(Exit::Failed, format!("{} exists; --force overwrites it", self.path.display()));
+        }
+        anyhow::Error::new(error).context(self.path.display().to_string())
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.into(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// A name from elsewhere made into one that is safe in this folder.
+pub fn safe_name(name: &str, otherwise: &str) -> String {
+    let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let cleaned: String = base.chars().filter(|c| !c.is_control()).collect();
+    let cleaned = cleaned.trim();
+    // A leading dot would hide the file, or be `.` or `..`; a leading dash would be an option.
+    let cleaned = cleaned.trim_start_matches(['.', '-']);
+    let mut end = cleaned.len().min(200);
+    while !cleaned.is_char_boundary(end) {
+        end -= 1;
+    }
+    if cleaned[..end].is_empty() { otherwise.into() } else { cleaned[..end].into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn names_are_made_safe() {
+        for (name, safe) in [
+            ("photo.jpg", "photo.jpg"),
+            ("../../etc/passwd", "passwd"),
+            ("a\\b\\c.txt", "c.txt"),
+            ("..", "file-7"),
+            (".bashrc", "bashrc"),
+            ("-rf", "rf"),
+            ("x\n\u{1b}[31my", "x[31my"),
+            ("", "file-7"),
+            ("/", "file-7"),
+        ] {
+            assert_eq!(safe_name(name, "file-7"), safe);
+        }
+        assert!(safe_name(&"å".repeat(300), "x").len() <= 200);
+    }
+
+    #[test]
+    fn nothing_is_overwritten_and_nothing_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let place = Place::free(&path, false).unwrap();
+        let mut file = place.file(0o666).unwrap();
+        file.write_all(b"new").unwrap();
+        fs::write(&path, b"came in between").unwrap();
+        assert!(place.publish(file).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"came in between");
+        assert!(Place::free(&path, false).is_err());
+        let place = Place::free(&path, true).unwrap();
+        let mut file = place.file(0o666).unwrap();
+        file.write_all(b"forced").unwrap();
+        place.publish(file).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"forced");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_replaces_another_one_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tree");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("old"), b"").unwrap();
+        let place = Place::free(&path, true).unwrap();
+        let made = place.folder().unwrap();
+        fs::create_dir(made.path().join("tree")).unwrap();
+        fs::write(made.path().join("tree/new"), b"").unwrap();
+        place.adopt(&made.path().join("tree")).unwrap();
+        drop(made);
+        assert!(path.join("new").exists() && !path.join("old").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

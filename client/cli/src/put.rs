@@ -1,0 +1,273 @@
+//! `bauta put`.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bauta_abi::{EPOCH_NEVER, FileId, GrantState, Rights};
+use bauta_client::address::Address;
+use bauta_client::deal::{self, DealError};
+use bauta_client::network::Network;
+use bauta_client::node::Waiting;
+use bauta_client::pack;
+use bauta_client::sender::{self, Cost};
+use bauta_client::share;
+use bauta_client::store::{self, DealEntry, DealProgress, Request, Store, Stored};
+use serde::Serialize;
+
+use crate::args::Put;
+use crate::chain::{MessageRow, Spending};
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::open;
+use crate::output::{Notes, Output, Rows};
+use crate::pack::{Piece, skipped};
+use crate::place::is_dash;
+use crate::progress::{Phase, Show, interrupted};
+
+/// How long the local network may take to seal; elsewhere it takes hours, and nobody waits.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Shows how storing goes on.
+struct Progress {
+    notes: Notes,
+    spending: Spending,
+    packing: Phase,
+    packed: AtomicU64,
+    show: Show,
+    upload: std::sync::Mutex<Option<(Address, Phase, u64)>>,
+}
+
+impl sender::Watch for Progress {
+    fn priced(&self, cost: &Cost) -> Result<(), String> {
+        self.spending.priced(cost)
+    }
+
+    fn waiting(&self, progress: Waiting) {
+        self.spending.waiting(progress);
+    }
+}
+
+impl store::Watch for Progress {
+    fn packing(&self, progress: pack::Progress) {
+        if progress.phase == pack::Phase::Pack {
+            let before = self.packed.swap(progress.done, Ordering::Relaxed);
+            self.packing.add(progress.done.saturating_sub(before));
+        }
+    }
+
+    fn uploading(&self, provider: &Address, bytes: u64, of: u64) {
+        self.packing.end();
+        let mut upload = self.upload.lock().expect("nobody panics while holding it");
+        if upload.as_ref().is_none_or(|(who, _, _)| who != provider) {
+            *upload = Some((*provider, Phase::begin(self.show, "uploading", Some(of)), 0));
+        }
+        if let Some((_, phase, before)) = upload.as_mut() {
+            phase.add(bytes.saturating_sub(*before));
+            *before = bytes;
+            if bytes >= of {
+                phase.end();
+            }
+        }
+    }
+
+    fn failed(&self, provider: &Address, why: &DealError) {
+        self.notes.say(format_args!("{provider} did not take it: {why}"));
+    }
+
+    fn resumed(&self, over: bool) {
+        self.notes.say(if over { "this was stored before" } else { "going on where an earlier put stopped" });
+    }
+
+    fn stop(&self) -> io::Result<()> {
+        interrupted()
+    }
+}
+
+#[derive(Serialize)]
+struct DealRow {
+    provider: String,
+    url: String,
+    deal: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl DealRow {
+    fn of(deal: &DealEntry, network: &Network) -> Self {
+        let (state, error) = match &deal.state {
+            DealProgress::Begun => ("begun", None),
+            DealProgress::Stored => ("stored", None),
+            DealProgress::Sealed => ("sealed", None),
+            DealProgress::Failed(why) => ("failed", Some(why.clone())),
+        };
+        let (url, deal_id) = (deal.url.clone(), deal.id.to_string());
+        Self { provider: network.show(&deal.provider), url, deal: deal_id, state, error }
+    }
+}
+
+impl fmt::Display for DealRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}, deal {}", self.provider, self.state, self.deal)
+    }
+}
+
+#[derive(Serialize)]
+struct RegistrationRow {
+    cid: Option<String>,
+    gas_used: Option<i64>,
+    epoch: Option<i64>,
+}
+
+impl fmt::Display for RegistrationRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cid, self.gas_used) {
+            (Some(cid), Some(gas)) => write!(f, "{cid} (gas {gas}, epoch {})", self.epoch.unwrap_or_default()),
+            _ => f.write_str("found on the chain, registered by an earlier run"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PutResult {
+    file_id: FileId,
+    version: u64,
+    payload_cid: String,
+    #[serde(flatten)]
+    piece: Piece,
+    providers: Vec<DealRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    car: Option<String>,
+    registration: RegistrationRow,
+    granted: Vec<String>,
+    messages: Vec<MessageRow>,
+    skipped: Vec<String>,
+}
+
+impl fmt::Display for PutResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = Rows::default().row("file", self.file_id).row("version", self.version);
+        self.piece
+            .rows(rows.row("payload_cid", &self.payload_cid))
+            .each("provider", &self.providers)
+            .maybe("kept here", self.car.as_ref())
+            .row("message", &self.registration)
+            .each("opened to", &self.granted)
+            .each("message", &self.messages)
+            .fmt(f)
+    }
+}
+
+/// Encrypts, stores, registers, and opens to others.
+pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
+    if is_dash(&args.path) {
+        return Err(Failure::usage("what comes from stdin cannot be continued after an interruption: put a file"));
+    }
+    if !args.path.exists() {
+        return Err(Failure::not_found(format!("{}: there is no such file", args.path.display())));
+    }
+    let actor = context.actor().await?;
+    let sender = context.sender().await?;
+    let network = sender.network().clone();
+    let identities = context.identities()?;
+    let grantees: Vec<Address> = args.grant.iter().map(|address| address.0).collect();
+    for grantee in &grantees {
+        // Better before anything is uploaded than after.
+        share::recipient_of(&actor, grantee).await?;
+    }
+    let request = request(context, &args, &network).await?;
+    let home = context.home().clone();
+    let store = Store::new(&actor, &sender, identities[0].recipient(), &home).await?;
+    let progress = Arc::new(Progress {
+        notes: context.notes(),
+        spending: Spending::new(context.notes(), &network, "registering the file"),
+        packing: Phase::begin(context.progress(), "encrypting", None),
+        packed: AtomicU64::new(0),
+        show: context.progress(),
+        upload: Default::default(),
+    });
+    let stored = store.put(&request, progress.clone()).await?;
+    progress.packing.end();
+
+    let mut messages = Vec::new();
+    let missing = not_granted(&actor, stored.registered.file, &grantees).await?;
+    let mut trouble = trouble(&stored);
+    if !missing.is_empty() {
+        let spending = Spending::new(context.notes(), &network, "granting access");
+        let id = stored.registered.file;
+        let granted = share::grant(&actor, &sender, &identities, id, &missing, Rights::READ, EPOCH_NEVER, &spending);
+        match granted.await {
+            Ok(sent) => messages.extend(sent.iter().map(MessageRow::from)),
+            Err(why) => trouble = Some(format!("file {id} is stored, but not opened to everybody: {why}")),
+        }
+    }
+    let skipped = skipped(context, &stored.skipped);
+    if trouble.is_none() && !skipped.is_empty() {
+        trouble = Some(format!("{} entries were left out", skipped.len()));
+    }
+    let output = Output::new(&PutResult {
+        file_id: stored.registered.file,
+        version: stored.registered.version,
+        payload_cid: stored.file.payload_cid.to_string(),
+        piece: Piece::from(&bauta_client::fetch::piece_of(&stored.file)),
+        providers: stored.deals.iter().map(|deal| DealRow::of(deal, &network)).collect(),
+        car: stored.car.as_ref().map(|car| car.display().to_string()),
+        registration: RegistrationRow {
+            cid: stored.registered.message.clone(),
+            gas_used: stored.registered.gas_used,
+            epoch: stored.registered.epoch,
+        },
+        granted: grantees.iter().map(|grantee| network.show(grantee)).collect(),
+        messages,
+        skipped,
+    });
+    Ok(match trouble {
+        Some(message) => output.but(Exit::Partly, message),
+        None => output,
+    })
+}
+
+async fn request(context: &mut Context, args: &Put, network: &Network) -> anyhow::Result<Request> {
+    let named: Vec<Address> = args.provider.iter().map(|provider| provider.0).collect();
+    let providers = match (args.no_store, named.is_empty()) {
+        (true, _) => Vec::new(),
+        (false, true) => open::devnet_sources(context).await?,
+        (false, false) => open::named_sources(context, &named).await?,
+    };
+    // Naming several providers asks for all of them.
+    let copies = args.copies.max(named.len() as u64);
+    let is_local = *network == Network::Local;
+    Ok(Request {
+        path: args.path.clone(),
+        providers,
+        copies: if args.no_store { 0 } else { copies as usize },
+        update: args.update,
+        duration: deal::MIN_DURATION,
+        patience: if is_local { PATIENCE } else { Duration::ZERO },
+        exclude: vec![context.home().data().to_path_buf()],
+    })
+}
+
+/// Those who have no grant to the present version yet.
+async fn not_granted(
+    actor: &bauta_client::actor::Actor,
+    id: FileId,
+    grantees: &[Address],
+) -> anyhow::Result<Vec<Address>> {
+    let mut missing = Vec::new();
+    for grantee in grantees {
+        let grant = actor.grant(id, grantee).await?;
+        if grant.is_none_or(|grant| grant.state != GrantState::Active) {
+            missing.push(*grantee);
+        }
+    }
+    Ok(missing)
+}
+
+fn trouble(stored: &Stored) -> Option<String> {
+    let (have, want) = (stored.copies(), stored.wanted);
+    (have < want).then(|| format!("{have} of {want} copies are stored; the same command goes on"))
+}

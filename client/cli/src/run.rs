@@ -1,0 +1,103 @@
+//! From the process's arguments to its exit code.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+
+use crate::args::{self, Cli, Command};
+use crate::context::Context;
+use crate::exit::{Exit, exit_of, sentence};
+use crate::output::{self, Output};
+use crate::{bounty, completions, deploy, devnet, files, get, grants, init, key, pack, put, verify, wallet};
+
+/// How long work that runs in the background may take to clean up after Ctrl-C.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let exit = match args::parse(&arguments) {
+        Ok(cli) => start(cli),
+        Err(error) => misread(&error, args::wants_json(&arguments)),
+    };
+    ExitCode::from(exit.code())
+}
+
+/// What clap says: help and version are results, the rest are errors.
+fn misread(error: &clap::Error, json: bool) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp => output::text(json, "help", &error.to_string()),
+        ErrorKind::DisplayVersion => output::text(json, "version", &error.to_string()),
+        _ if json => {
+            let text = error.render().to_string();
+            let message = text.split("\n\nUsage:").next().unwrap_or(&text).trim_start_matches("error: ").trim();
+            output::error(true, Exit::Usage, message)
+        }
+        _ => {
+            // Where stderr is closed there is nobody left to tell.
+            let _ = error.print();
+            Exit::Usage
+        }
+    }
+}
+
+fn start(cli: Cli) -> Exit {
+    let json = cli.global.json;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output::error(json, Exit::Failed, &format!("no threads: {error}")),
+    };
+    let result = runtime.block_on(interruptible(cli));
+    // Threads that write a file see the interruption at their next read, and remove what they have begun.
+    runtime.shutdown_timeout(LAST_WORDS);
+    match result {
+        Ok(output) => output.print(json),
+        Err(error) => output::error(json, exit_of(&error), &sentence(&error)),
+    }
+}
+
+async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
+    let mut context = Context::new(cli.global)?;
+    // A server is interrupted as a matter of course, and ends by itself.
+    let serves = matches!(&cli.command, Command::Devnet(args) if args.command.is_none());
+    let result = {
+        let work = dispatch(&mut context, cli.command);
+        tokio::pin!(work);
+        tokio::select! {
+            result = &mut work => result,
+            _ = tokio::signal::ctrl_c(), if !serves => Err(crate::progress::interrupt()),
+        }
+    };
+    // A chain in process is closed whatever happened, so that its folder is whole.
+    let closed = context.close().await;
+    let output = result?;
+    closed?;
+    Ok(output)
+}
+
+async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Output> {
+    match command {
+        Command::Pack(args) => pack::pack(context, args).await,
+        Command::Commp(args) => pack::commp(context, args).await,
+        Command::Unpack(args) => pack::unpack(context, args).await,
+        Command::Init(args) => init::init(context, args).await,
+        Command::Key(command) => key::run(context, command).await,
+        Command::Wallet(command) => wallet::run(context, command).await,
+        Command::Put(args) => put::put(context, args).await,
+        Command::Get(args) => get::get(context, args).await,
+        Command::Ls(args) => files::ls(context, args).await,
+        Command::Info(args) => files::info(context, args).await,
+        Command::Verify(args) => verify::verify(context, args).await,
+        Command::Rm(args) => files::rm(context, args).await,
+        Command::Transfer(args) => grants::transfer(context, args).await,
+        Command::Grant(args) => grants::grant(context, args).await,
+        Command::Revoke(args) => grants::revoke(context, args).await,
+        Command::Grants(args) => grants::list(context, args).await,
+        Command::Bounty(command) => bounty::run(context, command).await,
+        Command::Deploy(args) => deploy::deploy(context, args).await,
+        Command::Devnet(args) => devnet::run(context, args).await,
+        Command::Mine(args) => devnet::mine(context, args).await,
+        Command::Completions(args) => Ok(completions::run(&args)),
+    }
+}

@@ -1,0 +1,202 @@
+//! `bauta wallet`: the keys that sign and pay.
+
+use std::fmt;
+use std::io::Read;
+
+use bauta_client::home::read_private;
+use bauta_client::network::Network;
+use bauta_client::sender::Call;
+use bauta_client::wallet::{Key, KeyKind};
+use fvm_shared::METHOD_SEND;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::args::{Kind, Wallet, WalletBalance, WalletDefault, WalletExport, WalletImport, WalletNew, WalletSend};
+use crate::chain::{Fil, MessageRow, Spending, message_rows};
+use crate::context::Context;
+use crate::exit::Failure;
+use crate::key::{choose_passphrase, export_secret};
+use crate::output::{Output, Rows, Table};
+use crate::place::is_dash;
+
+/// Longest key file that is imported.
+const MAX_FILE: u64 = 1 << 16;
+
+/// Runs one of the commands.
+pub async fn run(context: &mut Context, command: Wallet) -> anyhow::Result<Output> {
+    match command {
+        Wallet::New(args) => new(context, args),
+        Wallet::List => list(context),
+        Wallet::Import(args) => import(context, args),
+        Wallet::Export(args) => export(context, args),
+        Wallet::Default(args) => default(context, args),
+        Wallet::Balance(args) => balance(context, args).await,
+        Wallet::Send(args) => send(context, args).await,
+    }
+}
+
+impl From<Kind> for KeyKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Secp256k1 => Self::Secp256k1,
+            Kind::Bls => Self::Bls,
+        }
+    }
+}
+
+/// Prints addresses as the network in use does; without one, as local networks do.
+fn prefix(context: &Context) -> Network {
+    context.named_network().ok().flatten().unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Entry {
+    address: String,
+    kind: &'static str,
+    encrypted: bool,
+    default: bool,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    keys: Vec<Entry>,
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&["address", "kind", ""]);
+        for key in &self.keys {
+            let marks = [(key.default, "default"), (key.encrypted, "encrypted")];
+            let marks: Vec<&str> = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+            table.add(vec![key.address.clone(), key.kind.into(), marks.join(", ")]);
+        }
+        table.fmt(f)
+    }
+}
+
+fn list(context: &mut Context) -> anyhow::Result<Output> {
+    let network = prefix(context);
+    let keys = context.keystore().list()?.into_iter().map(|entry| Entry {
+        address: network.show(&entry.address),
+        kind: entry.kind.name(),
+        encrypted: entry.locked,
+        default: entry.is_default,
+    });
+    Ok(Output::new(&Listed { keys: keys.collect() }))
+}
+
+#[derive(Serialize)]
+struct Added {
+    address: String,
+    kind: &'static str,
+    new: bool,
+}
+
+impl fmt::Display for Added {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = Rows::default().row("address", &self.address).row("kind", self.kind);
+        if self.new { rows.fmt(f) } else { rows.row("", "was there already").fmt(f) }
+    }
+}
+
+fn add(context: &Context, key: &Key, encrypt: bool) -> anyhow::Result<Output> {
+    let passphrase = choose_passphrase(context, encrypt)?;
+    let new = context.keystore().add(key, passphrase.as_ref())?;
+    Ok(Output::new(&Added { address: prefix(context).show(&key.address()), kind: key.kind().name(), new }))
+}
+
+fn new(context: &mut Context, args: WalletNew) -> anyhow::Result<Output> {
+    add(context, &Key::generate(args.kind.into()), args.encrypt)
+}
+
+fn import(context: &mut Context, args: WalletImport) -> anyhow::Result<Output> {
+    let text = if is_dash(&args.file) {
+        let mut text = Zeroizing::new(String::new());
+        std::io::stdin().take(MAX_FILE).read_to_string(&mut text)?;
+        text
+    } else {
+        let bytes = read_private(&args.file)?;
+        Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    add(context, &Key::import(&text)?, args.encrypt)
+}
+
+fn export(context: &mut Context, args: WalletExport) -> anyhow::Result<Output> {
+    let key = context.key_of(&args.key.0)?;
+    let mut text = Zeroizing::new(key.export().to_string());
+    text.push('\n');
+    export_secret(text, args.out.as_deref(), args.force)
+}
+
+#[derive(Serialize)]
+struct Default {
+    address: String,
+}
+
+impl fmt::Display for Default {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.address)
+    }
+}
+
+fn default(context: &mut Context, args: WalletDefault) -> anyhow::Result<Output> {
+    let keystore = context.keystore();
+    if let Some(key) = args.key {
+        keystore.set_default(&key.0)?;
+    }
+    let address = keystore.default_address()?.ok_or_else(|| Failure::not_found("the wallet has no default key"))?;
+    Ok(Output::new(&Default { address: prefix(context).show(&address) }))
+}
+
+#[derive(Serialize)]
+struct Balance {
+    address: String,
+    network: String,
+    balance: Fil,
+}
+
+impl fmt::Display for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = Rows::default().row("address", &self.address).row("network", &self.network);
+        rows.row("balance", &self.balance).fmt(f)
+    }
+}
+
+async fn balance(context: &mut Context, args: WalletBalance) -> anyhow::Result<Output> {
+    let address = match args.of {
+        Some(address) => address.0,
+        None => context.me()?,
+    };
+    let (node, network) = context.node().await?;
+    let balance = Fil(node.balance(&address).await?);
+    Ok(Output::new(&Balance { address: network.show(&address), network: network.to_string(), balance }))
+}
+
+#[derive(Serialize)]
+struct SentTo {
+    from: String,
+    to: String,
+    amount: Fil,
+    message: MessageRow,
+}
+
+impl fmt::Display for SentTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = Rows::default().row("from", &self.from).row("to", &self.to).row("amount", &self.amount);
+        message_rows(rows, std::slice::from_ref(&self.message)).fmt(f)
+    }
+}
+
+async fn send(context: &mut Context, args: WalletSend) -> anyhow::Result<Output> {
+    let sender = context.sender().await?;
+    let network = sender.network().clone();
+    let spending = Spending::new(context.notes(), &network, "sending");
+    let call = Call::new(args.to.0, METHOD_SEND).with_value(args.amount.0.clone());
+    let sent = sender.send(&call, &spending).await?;
+    Ok(Output::new(&SentTo {
+        from: network.show(&sender.address()),
+        to: network.show(&args.to.0),
+        amount: Fil(args.amount.0),
+        message: MessageRow::from(&sent),
+    }))
+}
