@@ -25,8 +25,8 @@ pub struct Entry {
 pub struct CarFile<R> {
     input: BufReader<R>,
     root: Cid,
-    /// Where the bytes of a block stand in the input, and how many they are, by digest.
-    blocks: HashMap<[u8; 32], (u64, u32)>,
+    /// Where the bytes of a block stand in the input, and how many they are, by codec and digest.
+    blocks: HashMap<(u64, [u8; 32]), (u64, u32)>,
 }
 
 impl<R: Read + Seek> CarFile<R> {
@@ -52,7 +52,7 @@ impl<R: Read + Seek> CarFile<R> {
                 return Err(Error::TooLarge { what: "blocks in a CAR", limit: MAX_BLOCKS as u64 });
             }
             // The reader lets no block pass that is larger than 2 MiB.
-            blocks.entry(digest_of(&cid)?).or_insert((at, size as u32));
+            blocks.entry((cid.codec(), digest_of(&cid)?)).or_insert((at, size as u32));
             reader.input().seek_relative(size as i64)?;
             reader.passed(size);
         }
@@ -73,7 +73,7 @@ impl<R: Read + Seek> CarFile<R> {
     ///
     /// Errors: [`Error::Missing`], [`Error::Forged`], [`Error::Truncated`].
     pub fn block(&mut self, cid: &Cid) -> Result<Vec<u8>, Error> {
-        let (at, size) = *self.blocks.get(&digest_of(cid)?).ok_or(Error::Missing(*cid))?;
+        let (at, size) = *self.blocks.get(&(cid.codec(), digest_of(cid)?)).ok_or(Error::Missing(*cid))?;
         self.input.seek(SeekFrom::Start(at))?;
         let mut data = vec![0; size as usize];
         self.input.read_exact(&mut data).map_err(|e| match e.kind() {

@@ -51,53 +51,53 @@ impl<R: Read> FileStream<R> {
         Ok(FileStream { car, root: *root, order: Order::Unknown, leaf: Vec::new(), taken: 0 })
     }
 
-    /// Takes blocks until there are bytes to give or the file ends.
+    /// Takes a block, which may bring bytes to give.
     fn fill(&mut self) -> Result<(), Error> {
-        (self.taken, self.order) = (0, {
-            self.leaf.clear();
-            match std::mem::replace(&mut self.order, Order::Failed) {
-                Order::Unknown => match self.car.next_block()? {
-                    None => return Err(Error::Missing(self.root)),
-                    Some(block) if block.cid == self.root => {
-                        let mut todo = Vec::new();
-                        self.enter(block, None, &mut todo)?;
-                        Order::ParentsFirst(todo)
-                    }
-                    Some(block) => {
-                        let layout = Box::new(Layout::new(Profile::V1_2025.max_links));
-                        self.leaf_or_node(block, layout, VecDeque::new())?
-                    }
-                },
-                Order::ParentsFirst(mut todo) => match pop(&mut todo) {
-                    None => self.end()?,
-                    Some((cid, size)) => {
-                        let block = self.car.next_block()?.ok_or(Error::Missing(cid))?;
-                        if block.cid != cid {
-                            return Err(Error::Order(cid));
-                        }
-                        self.enter(block, Some(size), &mut todo)?;
-                        Order::ParentsFirst(todo)
-                    }
-                },
-                Order::ChildrenFirst(layout, due) => match self.car.next_block()? {
-                    Some(block) => self.leaf_or_node(block, layout, due)?,
-                    None => self.all_leaves(layout, due)?,
-                },
-                Order::Nodes(mut due) => match (due.pop_front(), self.car.next_block()?) {
-                    (None, None) => Order::Ended,
-                    // What follows the root is not this file's, and harmless.
-                    (None, Some(_)) => self.end()?,
-                    (Some(cid), Some(block)) if block.cid == cid => Order::Nodes(due),
-                    (Some(cid), Some(_)) => return Err(Error::Order(cid)),
-                    (Some(cid), None) => return Err(Error::Missing(cid)),
-                },
-                Order::Ended => Order::Ended,
-                Order::Failed => {
-                    return Err(Error::Malformed { at: self.car.at(), why: "reading went on behind an error" });
+        self.leaf.clear();
+        self.taken = 0;
+        let order = std::mem::replace(&mut self.order, Order::Failed);
+        self.order = self.step(order)?;
+        Ok(())
+    }
+
+    fn step(&mut self, order: Order) -> Result<Order, Error> {
+        match order {
+            Order::Unknown => match self.car.next_block()? {
+                None => Err(Error::Missing(self.root)),
+                Some(block) if block.cid == self.root => {
+                    let mut todo = Vec::new();
+                    self.enter(block, None, &mut todo)?;
+                    Ok(Order::ParentsFirst(todo))
+                }
+                Some(block) => {
+                    let layout = Box::new(Layout::new(Profile::V1_2025.max_links));
+                    self.leaf_or_node(block, layout, VecDeque::new())
+                }
+            },
+            Order::ParentsFirst(mut todo) => {
+                let Some((cid, size)) = pop(&mut todo) else { return self.end() };
+                let block = self.car.next_block()?.ok_or(Error::Missing(cid))?;
+                if block.cid != cid {
+                    return Err(Error::Order(cid));
+                }
+                self.enter(block, Some(size), &mut todo)?;
+                Ok(Order::ParentsFirst(todo))
+            }
+            Order::ChildrenFirst(layout, due) => match self.car.next_block()? {
+                Some(block) => self.leaf_or_node(block, layout, due),
+                None => self.all_leaves(layout, due),
+            },
+            Order::Nodes(mut due) => {
+                let Some(cid) = due.pop_front() else { return self.end() };
+                match self.car.next_block()? {
+                    Some(block) if block.cid == cid => Ok(Order::Nodes(due)),
+                    Some(_) => Err(Error::Order(cid)),
+                    None => Err(Error::Missing(cid)),
                 }
             }
-        });
-        Ok(())
+            Order::Ended => Ok(Order::Ended),
+            Order::Failed => Err(Error::Malformed { at: self.car.at(), why: "reading went on behind an error" }),
+        }
     }
 
     /// Parents first: a block that is the next one due.

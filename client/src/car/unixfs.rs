@@ -90,13 +90,3 @@ fn parse_node(cid: &Cid, block: &[u8]) -> Result<Node, Error> {
         _ => Err(bad("its kind is unknown")),
     }
 }
-
-/// Writes bytes as the inline data of a file node, as importers without raw leaves do.
-#[cfg(test)]
-pub(super) fn inline_data(bytes: &[u8]) -> Vec<u8> {
-    let mut data = Vec::new();
-    write_number(1, TYPE_FILE, &mut data);
-    dag_pb::write_bytes(2, bytes, &mut data);
-    write_number(3, bytes.len() as u64, &mut data);
-    data
-}
