@@ -195,6 +195,49 @@ fn whoever_is_notified_decides_only_if_the_provider_wants_it() {
 }
 
 #[test]
+fn an_account_knows_its_own_signature() {
+    on_large_stack(|| {
+        let mut w = World::new();
+        let (client, worker) = (w.client, w.worker);
+        for key in [w.key.clone(), world::worker_key()] {
+            let signature = key.sign_bytes(b"message").data().to_vec();
+            let mut check = |to: &Address, signature: &[u8], text: &[u8]| -> world::Answer<bool> {
+                w.call(&client, to, 2643134072, &(BytesSer(signature), BytesSer(text)))
+            };
+            assert_eq!(check(&key.address(), &signature, b"message"), Ok(true));
+            assert_eq!(check(&key.address(), &signature, b"massage"), Err(16));
+            assert_eq!(check(&key.address(), &signature[1..], b"message"), Err(16));
+            let other = if key.address() == client { worker } else { client };
+            assert_eq!(check(&other, &signature, b"message"), Err(16));
+        }
+        assert_eq!(w.read(&worker, 2), Ok(worker));
+        w.tell(&client, &worker, 1 << 30, &()).unwrap();
+        assert_eq!(w.tell(&client, &worker, 77, &()), Err(22));
+    });
+}
+
+#[test]
+fn deals_that_nobody_agreed_to_or_cannot_pay_for_are_dropped() {
+    on_large_stack(|| {
+        let mut w = World::new();
+        let (piece, price) = (world::piece(1), TokenAmount::from_atto(7));
+        let good = w.proposal(piece, 100, 181 * DAY, &price);
+        let mut forged = good.clone();
+        forged.1.bytes[3] ^= 1;
+        let short = w.proposal(piece, 100, 179 * DAY, &price);
+        let dear = w.proposal(piece, 100, 181 * DAY, &fil(1));
+        for bad in [&forged, &short, &dear] {
+            assert_eq!(w.publish_all(&[bad.clone()]).err(), Some(16));
+        }
+        let (ids, valid) = w.publish_all(&[forged, good.clone(), good.clone(), short]).unwrap();
+        assert_eq!((ids.len(), valid.iter().collect::<Vec<_>>()), (1, vec![1]));
+        assert_eq!(w.publish_all(&[good.clone()]).err(), Some(16), "published twice");
+        let client = w.client;
+        assert_eq!(w.tell(&client, &MARKET, 2236929350, &(vec![good],)), Err(18));
+    });
+}
+
+#[test]
 fn a_miner_answers_who_it_is_and_obeys_only_its_own() {
     on_large_stack(|| {
         let mut w = World::new();

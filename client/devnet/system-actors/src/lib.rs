@@ -41,23 +41,17 @@ pub const MANIFEST: [&str; 16] = [
     "ethaccount",
 ];
 
-/// Exports one actor's `invoke` from a Wasm module. `unrestricted`: it answers internal methods of any caller itself.
+/// Exports one actor's `invoke` from a Wasm module.
 #[macro_export]
 macro_rules! export {
-    ($handle:path) => {
-        $crate::export!($handle, true);
-    };
-    (unrestricted $handle:path) => {
-        $crate::export!($handle, false);
-    };
-    ($handle:path, $restricted:literal) => {
+    ($handler:path) => {
         /// Called by the VM for every message.
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code)]
         #[unsafe(no_mangle)]
         extern "C" fn invoke(params: u32) -> u32 {
             use $crate::actors::*;
-            $crate::runtime::run(params, $restricted, $handle)
+            $crate::runtime::run(params, $handler)
         }
     };
 }

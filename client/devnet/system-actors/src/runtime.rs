@@ -70,12 +70,12 @@ impl Params {
     }
 }
 
-/// Runs one message. `restricted`: internal methods are for built-in callers only.
-pub fn run(params_id: u32, restricted: bool, handle: fn(MethodNum, &Params) -> Answer) -> u32 {
+/// Runs one message. Internal methods are for built-in callers only.
+pub fn run(params_id: u32, handle: fn(MethodNum, &Params) -> Answer) -> u32 {
     fvm_sdk::initialize();
     let method = message::method_number();
     let answer = (|| {
-        if restricted && method < FIRST_EXPORTED {
+        if method < FIRST_EXPORTED {
             match kind_of(message::caller()) {
                 None | Some(kind::EVM) => return Err(forbidden("internal method: caller must be built-in")),
                 Some(_) => {}

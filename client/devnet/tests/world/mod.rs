@@ -15,6 +15,7 @@ use fvm_ipld_encoding::{BytesDe, BytesSer, RawBytes, from_slice, to_vec};
 use fvm_shared::METHOD_SEND;
 use fvm_shared::address::Address;
 use fvm_shared::bigint::bigint_ser::BigIntDe;
+use fvm_shared::crypto::signature::Signature;
 use fvm_shared::econ::TokenAmount;
 use fvm_shared::sector::{PoStProof, RegisteredPoStProof, RegisteredSealProof, SectorInfo};
 use multihash_codetable::{Code, MultihashDigest};
@@ -44,7 +45,7 @@ pub struct World {
     store: Rc<Store>,
     rules: Rules,
     vm: Option<Vm>,
-    key: Key,
+    pub key: Key,
     pub client: Address,
     pub owner: Address,
     pub worker: Address,
@@ -58,6 +59,10 @@ pub fn fil(n: i64) -> TokenAmount {
 /// A piece that fills a 2 KiB sector, so that its CID is the sector's unsealed CID, too.
 pub fn piece(seed: u8) -> Cid {
     fvm_shared::commcid::data_commitment_v1_to_cid(&[seed; 32]).unwrap()
+}
+
+pub fn worker_key() -> Key {
+    Key::from_seed(KeyKind::Bls, b"worker")
 }
 
 fn sealed(sector: u64) -> Cid {
@@ -75,7 +80,7 @@ impl World {
         let (store, root) = (chain.store().clone(), chain.head().state);
         let vm = Some(Vm::open(&store, &rules, root, 1).unwrap());
         let key = account_key(0);
-        let worker = Key::from_seed(KeyKind::Bls, b"worker").address();
+        let worker = worker_key().address();
         let (client, owner) = (key.address(), account_key(1).address());
         let mut world = Self { store, rules, vm, key, client, owner, worker, miner: SYSTEM };
         world.send(&SYSTEM, &worker, METHOD_SEND, &fil(1), RawBytes::default()).unwrap();
@@ -299,16 +304,27 @@ impl World {
 
     // --- deals ---
 
-    /// Publishes a deal that starts in `wait` epochs; the provider's collateral is 1 FIL. Its id.
-    pub fn publish(&mut self, piece: Cid, wait: i64, duration: i64, price: &TokenAmount) -> u64 {
-        let start = self.now() + wait;
-        let none = TokenAmount::default();
+    /// A deal that starts in `wait` epochs, signed by the client; the provider's collateral is 1 FIL.
+    pub fn proposal(&self, piece: Cid, wait: i64, duration: i64, price: &TokenAmount) -> SignedDeal {
+        let (start, none) = (self.now() + wait, TokenAmount::default());
+        let (client, provider) = (self.client, self.miner);
+        let end = start + duration;
         let proposal =
-            (piece, 2048u64, false, self.client, self.miner, "label", start, start + duration, price, fil(1), none);
+            (piece, 2048, false, client, provider, "label".to_owned(), start, end, price.clone(), fil(1), none);
         let signature = self.key.sign_bytes(&to_vec(&proposal).unwrap());
-        let (worker, params) = (self.worker, (vec![(proposal, signature)],));
-        let (ids, _): (Vec<u64>, BitField) = self.call(&worker, &MARKET, 2236929350, &params).unwrap();
-        ids[0]
+        (proposal, Signature::new_secp256k1(signature.data().to_vec()))
+    }
+
+    /// Publishes deals: the ids of those that were accepted, and which they were.
+    pub fn publish_all(&mut self, deals: &[SignedDeal]) -> Answer<(Vec<u64>, BitField)> {
+        let worker = self.worker;
+        self.call(&worker, &MARKET, 2236929350, &(deals,))
+    }
+
+    /// Publishes such a deal. Its id.
+    pub fn publish(&mut self, piece: Cid, wait: i64, duration: i64, price: &TokenAmount) -> u64 {
+        let deal = self.proposal(piece, wait, duration, price);
+        self.publish_all(&[deal]).unwrap().0[0]
     }
 
     pub fn deal_activation(&mut self, deal: u64) -> Answer<(i64, i64)> {
@@ -350,6 +366,10 @@ impl World {
         assert_eq!(State::at(&self.store, &root).unwrap().total_balance().unwrap(), fil(2_000_000_000));
     }
 }
+
+/// The market's DealProposal, and the client's signature over it.
+pub type SignedDeal =
+    ((Cid, u64, bool, Address, Address, String, i64, i64, TokenAmount, TokenAmount, TokenAmount), Signature);
 
 /// A miner's root state: deposits are the second field, the proving period's start the eleventh.
 type MinerState = (

@@ -153,7 +153,9 @@ fn publish((deals,): (Vec<ClientDeal>,)) -> Answer {
 
     for (id, client, proposal) in &published {
         let params = block(&(BytesSer(proposal), id))?;
-        send(*client, m::MARKET_NOTIFY_DEAL, params, TokenAmount::default())?;
+        // A client that cannot be told spoils the message, whatever its own exit code.
+        send(*client, m::MARKET_NOTIFY_DEAL, params, TokenAmount::default())
+            .map_err(|_| illegal_argument("failed to notify deal"))?;
         event("deal-published", *id, *client, provider)?;
     }
     let ids: Vec<u64> = published.iter().map(|p| p.0).collect();
