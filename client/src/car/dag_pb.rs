@@ -54,7 +54,7 @@ fn decode_link(link: &[u8]) -> Option<PbLink> {
         }
         last = number;
         match (number, value) {
-            (1, Value::Bytes(bytes)) => cid = Some(Cid::try_from(bytes).ok()?),
+            (1, Value::Bytes(bytes)) => cid = Some(Cid::try_from(bytes).ok().filter(|cid| cid.to_bytes() == bytes)?),
             (2, Value::Bytes(bytes)) => name = Some(String::from_utf8(bytes.to_vec()).ok()?),
             (3, Value::Number(n)) => tree_size = Some(n),
             _ => return None,
