@@ -259,10 +259,11 @@ impl Provider {
 
     /// Tells the chain where we listen, if it thinks otherwise.
     fn announce(&mut self, shop: &Shop, miner: &Address, ledger: &mut dyn Ledger) -> Result<()> {
+        // Once, whatever comes of it: time must not wait for it for ever.
+        self.announced = true;
         let here = bauta_client::deal::http_multiaddr(shop.socket);
         let known = ledger.view().query(miner, miner, GET_MULTIADDRS, RawBytes::default())?;
         let (known,): (Vec<BytesDe>,) = known.ok()?.value.deserialize()?;
-        self.announced = true;
         if known.len() == 1 && known[0].0 == here {
             return Ok(());
         }

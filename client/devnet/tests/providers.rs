@@ -235,6 +235,44 @@ async fn sealing_goes_on_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_book_that_is_ahead_of_the_chain_is_set_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let (chain, backup) = (folder.path().join("chain.redb"), folder.path().join("backup"));
+    devnet(Some(folder.path()), 1).await.shutdown().await;
+    std::fs::copy(&chain, &backup).unwrap();
+    let client = account_key(0);
+    let second = devnet(Some(folder.path()), 1).await;
+    let shop = Shop::of(&second, 0, &client).await;
+    let sent = bytes(9, 700);
+    let piece = shop.store(&sent, None).await;
+    assert_eq!(shop.sectors(&second).await, [(1, SECTOR_ACTIVE.to_owned())]);
+    second.shutdown().await;
+
+    // As after a kill: the tipsets that held pre-commit and proof were never written.
+    std::fs::copy(&backup, &chain).unwrap();
+    let third = devnet(Some(folder.path()), 1).await;
+    let shop = Shop::of(&third, 0, &client).await;
+    until("another sector", || async { shop.sectors(&third).await == [(2, SECTOR_ACTIVE.to_owned())] }).await;
+    assert_eq!(shop.fetch(&piece).await.unwrap(), sent);
+    sound(&third).await;
+    third.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_an_interval_sealing_takes_its_epochs() {
+    let genesis = Genesis { bundle: Bundle::from_environment(), accounts: 1, ..Genesis::default() };
+    let block_time = Some(Duration::from_millis(30));
+    let devnet = spawn(Config { block_time, genesis, ..Config::default() }.with_providers(1)).await.unwrap();
+    until("a miner", || async { !devnet.info().await.unwrap().providers.is_empty() }).await;
+    let shop = Shop::of(&devnet, 0, &account_key(0)).await;
+    let before = devnet.info().await.unwrap().epoch;
+    shop.store(&bytes(10, 700), None).await;
+    assert!(devnet.info().await.unwrap().epoch >= before + 11);
+    assert_eq!(shop.sectors(&devnet).await, [(1, SECTOR_ACTIVE.to_owned())]);
+    devnet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn proving_keeps_sectors_active_and_its_absence_makes_them_faulty() {
     let devnet = devnet(None, 1).await;
     let shop = Shop::of(&devnet, 0, &account_key(0)).await;

@@ -194,7 +194,8 @@ fn recorded_exchanges_are_understood() {
                 serde_json::from_value(answer.clone()).unwrap_or_else(|e| panic!("{}: {e}", case.name));
             assert!(parsed.ddo_v1.is_some(), "{}", case.name);
         }
-        if let Some(error) = case.value["error"].as_str() {
+        let of_the_market = path.starts_with("/market/mk20/") && matches!(case.text("method"), "POST" | "PUT");
+        if let Some(error) = case.value["error"].as_str().filter(|_| of_the_market && path != "/market/mk20/deals") {
             let code: u16 = error[..3].parse().unwrap_or_else(|e| panic!("{}: {e}", case.name));
             assert!(!matches!(DealCode::from(code), DealCode::Other(_)), "{}: code {code}", case.name);
         }

@@ -99,14 +99,22 @@ fn router(front: Front) -> Router {
         .with_state(front)
 }
 
-/// An answer that says no.
-fn refusal(code: u16, words: impl Into<String>) -> Response {
-    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, words.into()).into_response()
+/// An answer that says no: a status and words.
+#[derive(Debug)]
+pub struct Refusal(u16, String);
+
+fn refusal(code: u16, words: impl Into<String>) -> Refusal {
+    Refusal(code, words.into())
 }
 
-impl IntoResponse for Rejection {
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self(rejection.code.into(), format!("Reason: {}", rejection.reason))
+    }
+}
+
+impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        refusal(self.code.into(), format!("Reason: {}", self.reason))
+        (StatusCode::from_u16(self.0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), self.1).into_response()
     }
 }

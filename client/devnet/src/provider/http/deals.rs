@@ -17,10 +17,10 @@ use fvm_shared::address::Address;
 use super::super::book::{Job, Kind, Stage};
 use super::super::intake::{self, Rejection};
 use super::super::{fetching, market};
-use super::{Front, refusal};
+use super::{Front, Refusal, refusal};
 
 /// Finds out who asks.
-fn client(headers: &HeaderMap, method: &Method, uri: &Uri) -> Result<Address, Response> {
+fn client(headers: &HeaderMap, method: &Method, uri: &Uri) -> Result<Address, Refusal> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     auth::verify(header, method.as_str(), uri.path(), SystemTime::now()).map_err(|error| match error {
         auth::AuthError::Missing => refusal(401, error.to_string()),
@@ -30,7 +30,7 @@ fn client(headers: &HeaderMap, method: &Method, uri: &Uri) -> Result<Address, Re
 
 /// The job that a path names, if it is this client's. Whose it is comes first, as in Curio, so an unknown one is refused
 /// like somebody else's.
-fn own_job(front: &Front, client: &Address, id: &str) -> Result<Job, Response> {
+fn own_job(front: &Front, client: &Address, id: &str) -> Result<Job, Refusal> {
     let job = front.shop.lock().jobs.get(id).cloned();
     let own = job.filter(|job| matches!(&job.kind, Kind::Deal { client: owner } if owner == client));
     let own = own.ok_or_else(|| refusal(401, "Unauthorized"))?;
@@ -39,7 +39,7 @@ fn own_job(front: &Front, client: &Address, id: &str) -> Result<Job, Response> {
     Ok(own)
 }
 
-fn broken(error: impl std::fmt::Display) -> Response {
+fn broken(error: impl std::fmt::Display) -> Refusal {
     tracing::error!("a provider's market: {error:#}");
     refusal(500, "")
 }
@@ -51,27 +51,27 @@ pub async fn propose(
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Response> {
+) -> Result<Response, Refusal> {
     let client = client(&headers, &method, &uri)?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if content_type != Some("application/json") {
         return Err(refusal(400, "invalid content type"));
     }
     let deal: Deal = serde_json::from_slice(&body).map_err(|e| refusal(400, e.to_string()))?;
-    let unready = || Rejection::new(DealCode::Maintenance, "the provider is not on the chain yet").into_response();
+    let unready = || Rejection::new(DealCode::Maintenance, "the provider is not on the chain yet");
     let miner = front.shop.miner().ok_or_else(unready)?;
-    let job = intake::check(&deal, &client, miner, front.shop.epoch()).map_err(IntoResponse::into_response)?;
+    let job = intake::check(&deal, &client, miner, front.shop.epoch())?;
     if let Some(notify) = &job.notify {
         let found = (front.shop.outlook.resolve)(notify.address).await.map_err(broken)?;
         if found.is_none() {
             let reason = "Notification address is not valid";
-            return Err(Rejection::new(DealCode::BadProposal, reason).into_response());
+            return Err(Rejection::new(DealCode::BadProposal, reason).into());
         }
     }
     let name = deal.identifier.to_string();
     if front.shop.lock().jobs.contains_key(&name) {
         // Curio's database has one row for an identifier.
-        return Err(Rejection::new(DealCode::Internal, "").into_response());
+        return Err(Rejection::new(DealCode::Internal, "").into());
     }
     let fetch = job.stage == Stage::Fetching;
     front.shop.add_job(name.clone(), job).map_err(broken)?;
@@ -86,7 +86,7 @@ pub async fn upload(
     State(front): State<Front>,
     Path(id): Path<String>,
     request: Request<Body>,
-) -> Result<Response, Response> {
+) -> Result<Response, Refusal> {
     let client = client(request.headers(), request.method(), request.uri())?;
     let job = own_job(&front, &client, &id)?;
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -132,7 +132,7 @@ pub async fn finish(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-) -> Result<Response, Response> {
+) -> Result<Response, Refusal> {
     let client = client(&headers, &method, &uri)?;
     let job = own_job(&front, &client, &id)?;
     let piece = match (&job.stage, front.shop.pieces.find(&job.wanted)) {
@@ -150,7 +150,7 @@ pub async fn status(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-) -> Result<Response, Response> {
+) -> Result<Response, Refusal> {
     let client = client(&headers, &method, &uri)?;
     let job = own_job(&front, &client, &id)?;
     let error = match &job.stage {
@@ -162,7 +162,7 @@ pub async fn status(
 }
 
 /// `POST /market/mk12/store`. The authority is the proposal's signature.
-pub async fn store(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Result<Response, Response> {
+pub async fn store(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if content_type != Some("application/cbor") {
         return Err(refusal(400, "invalid content type"));

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
 use super::super::book::{Wanted, piece_of_name};
-use super::{Front, refusal};
+use super::{Front, Refusal, refusal};
 
 /// How much is read at once.
 const CHUNK: usize = 256 << 10;
@@ -57,7 +57,7 @@ pub async fn piece(
     Path(name): Path<String>,
     method: Method,
     headers: HeaderMap,
-) -> Result<Response, Response> {
+) -> Result<Response, Refusal> {
     let serving = front.shop.lock().conduct.serving;
     let missing = || refusal(404, format!("piece {name} not found"));
     let piece = piece_of_name(&name).ok_or_else(missing)?;
@@ -79,7 +79,7 @@ pub async fn piece(
         Part::Bytes(from, to) => (StatusCode::PARTIAL_CONTENT, from, to),
         Part::Unsatisfiable => {
             let total = [(header::CONTENT_RANGE, format!("bytes */{length}")), (header::ETAG, etag)];
-            return Err((StatusCode::RANGE_NOT_SATISFIABLE, total).into_response());
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, total).into_response());
         }
     };
     let mut answer = Response::builder()
