@@ -72,7 +72,7 @@ impl Tree {
         let node = self.node_size().unpadded().0;
         let end = offset.checked_add(payload.len() as u64).filter(|end| *end <= self.piece.payload_size);
         let end = end.ok_or(Error::NotIncluded("the payload ends before"))?;
-        if offset % node != 0 || (end % node != 0 && end != self.piece.payload_size) {
+        if !offset.is_multiple_of(node) || !(end.is_multiple_of(node) || end == self.piece.payload_size) {
             return Err(Error::NotIncluded("what is to be checked are whole nodes"));
         }
         // A node may be larger than what a `usize` holds, the payload in memory not.

@@ -112,20 +112,25 @@ unsafe fn hash(messages: *const [u8; 64], nodes: *mut Commitment) {
     let [low, high] = [half(0), half(1)];
     let mut w: [V; 16] = core::array::from_fn(|k| if k < 8 { low[k] } else { high[k - 8] });
     let mut s: [V; 8] = core::array::from_fn(|k| splat(IV[k]));
-    for (r, k) in K.as_chunks::<16>().0.iter().enumerate() {
-        for i in 0..16 {
-            round(&mut s, i, _mm256_add_epi32(w[i], splat(k[i])));
-            if r < 3 {
-                advance(&mut w, i);
-            }
+    for k in K.as_chunks::<16>().0 {
+        macro_rules! step {
+            ($i:literal) => {
+                round(&mut s, $i, _mm256_add_epi32(w[$i], splat(k[$i])));
+                // After the last round in vain, which costs less than another copy of the loop.
+                advance(&mut w, $i);
+            };
         }
+        sixteen!(step);
     }
     let middle: [V; 8] = core::array::from_fn(|k| _mm256_add_epi32(s[k], splat(IV[k])));
     s = middle;
     for kw in PADDING.as_chunks::<16>().0 {
-        for i in 0..16 {
-            round(&mut s, i, splat(kw[i]));
+        macro_rules! step {
+            ($i:literal) => {
+                round(&mut s, $i, splat(kw[$i]));
+            };
         }
+        sixteen!(step);
     }
     for k in 0..8 {
         s[k] = _mm256_add_epi32(s[k], middle[k]);

@@ -8,6 +8,10 @@
     unsafe_op_in_unsafe_fn,
     reason = "each line would say the same: the CPU has the features, the pointers are good"
 )]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "with iterators the compiler moves twice as much between registers and memory"
+)]
 
 mod lanes;
 mod sha256;
@@ -46,10 +50,16 @@ fn hash_layer(nodes: &mut [Commitment]) {
 /// Separate from its caller, so that the registers of the turning do not press on those of the hashing.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw")]
-unsafe fn load_quads<const N: usize>(batch: *const u8, q: usize, messages: *mut Message) {
-    for i in 0..N {
-        load_quad(batch, q + i, messages.add(2 * i));
+unsafe fn load_quads(batch: *const u8, q: usize, messages: *mut Message) {
+    for i in 0..QUADS {
+        load_quad::<false>(batch, q + i, messages.add(2 * i));
     }
+}
+
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn load_last_quad(batch: *const u8, messages: *mut Message) {
+    load_quad::<true>(batch, LANE_QUADS - 1, messages);
 }
 
 /// # Safety
@@ -62,16 +72,14 @@ unsafe fn lane_roots_here(batch: &Batch, roots: &mut [Commitment; LANES]) {
     let mut messages = MaybeUninit::<[Message; SETS]>::uninit();
     let (nodes, messages) = (nodes.as_mut_ptr().cast::<State>(), messages.as_mut_ptr().cast::<Message>());
     let mut q = 0;
-    while LANE_QUADS - q >= QUADS {
-        load_quads::<QUADS>(batch.as_ptr(), q, messages);
+    const { assert!(LANE_QUADS % QUADS == 1, "one quad is left, the last") };
+    while q < LANE_QUADS - 1 {
+        load_quads(batch.as_ptr(), q, messages);
         hash(nodes.add(2 * q), messages, SETS);
         q += QUADS;
     }
-    while q < LANE_QUADS {
-        load_quads::<1>(batch.as_ptr(), q, messages);
-        hash(nodes.add(2 * q), messages, 2);
-        q += 1;
-    }
+    load_last_quad(batch.as_ptr(), messages);
+    hash(nodes.add(2 * q), messages, 2);
     // Two neighbouring nodes are the message of their parent as they lie.
     let mut layer = 2 * LANE_QUADS;
     while layer > 1 {

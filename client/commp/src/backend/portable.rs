@@ -20,6 +20,9 @@ pub(super) fn hash_layer_from(nodes: &mut [Commitment], from: usize) {
     }
 }
 
+/// Nodes of a lane with which a kernel is still busy: what is above is hashed for all lanes together.
+const TOPS: usize = 16;
+
 /// Spreads a lane (its leaves fit the innermost cache) and hashes it up, then the next.
 #[inline(always)]
 pub(super) fn lane_roots_by_layers(
@@ -28,13 +31,21 @@ pub(super) fn lane_roots_by_layers(
     hash_layer: impl Fn(&mut [Commitment]),
 ) {
     let mut leaves = [[0; 32]; 4 * LANE_QUADS];
-    for (lane, root) in batch.as_chunks::<LANE>().0.iter().zip(roots) {
+    let mut tops = [[0; 32]; LANES * TOPS];
+    for (lane, tops) in batch.as_chunks::<LANE>().0.iter().zip(tops.as_chunks_mut::<TOPS>().0) {
         spread(lane, &mut leaves);
-        let mut len = leaves.len();
-        while len > 1 {
-            hash_layer(&mut leaves[..len]);
-            len /= 2;
-        }
-        *root = leaves[0];
+        climb(&mut leaves, &hash_layer, TOPS);
+        tops.copy_from_slice(&leaves[..TOPS]);
+    }
+    climb(&mut tops, &hash_layer, LANES);
+    roots.copy_from_slice(&tops[..LANES]);
+}
+
+#[inline(always)]
+fn climb(nodes: &mut [Commitment], hash_layer: impl Fn(&mut [Commitment]), stop: usize) {
+    let mut len = nodes.len();
+    while len > stop {
+        hash_layer(&mut nodes[..len]);
+        len /= 2;
     }
 }

@@ -13,13 +13,14 @@ use super::portable::lane_roots_by_layers;
 use crate::Commitment;
 use crate::chunk::{Batch, LANES};
 
-/// Makes the kernel where the CPU has the instructions.
+/// Makes the kernel where the CPU has the instructions. (Small CPUs have SHA without AVX; there the portable backend's crate
+/// uses it. With AVX the compiler needs no moves between instructions, and spreads Fr32 in vectors.)
 pub(super) fn kernel() -> Option<Kernel> {
     is_available().then_some(Kernel { lane_roots, hash_layer })
 }
 
 fn is_available() -> bool {
-    is_x86_feature_detected!("sha") && is_x86_feature_detected!("ssse3") && is_x86_feature_detected!("sse4.1")
+    is_x86_feature_detected!("sha") && is_x86_feature_detected!("avx2")
 }
 
 fn lane_roots(batch: &Batch, roots: &mut [Commitment; LANES]) {
@@ -42,12 +43,12 @@ pub(super) fn try_hash_layer_from(nodes: &mut [Commitment], from: usize) -> bool
     available
 }
 
-#[target_feature(enable = "sha,ssse3,sse4.1")]
+#[target_feature(enable = "sha,avx2")]
 fn lane_roots_here(batch: &Batch, roots: &mut [Commitment; LANES]) {
     lane_roots_by_layers(batch, roots, |nodes| hash_layer_from(nodes, 0));
 }
 
-#[target_feature(enable = "sha,ssse3,sse4.1")]
+#[target_feature(enable = "sha,avx2")]
 fn hash_layer_from(nodes: &mut [Commitment], from: usize) {
     let (mut i, pairs) = (from, nodes.len() / 2);
     let base = nodes.as_mut_ptr();
@@ -68,7 +69,7 @@ fn hash_layer_from(nodes: &mut [Commitment], from: usize) {
 ///
 /// # Safety
 ///
-/// The CPU has SHA, SSSE3 and SSE4.1; the pointers are good for N messages and N nodes (which may overlap: all is read first).
+/// The CPU has SHA and AVX2; the pointers are good for N messages and N nodes (which may overlap: all is read first).
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
 unsafe fn hash<const N: usize>(messages: *const [u8; 64], nodes: *mut Commitment) {

@@ -77,9 +77,9 @@ pub(super) unsafe fn store(state: *const State, nodes: *mut u8) {
 ///
 /// # Safety
 ///
-/// As for [`load`]; `batch` is good for a batch and `q` is one of a lane's quads.
+/// As for [`load`]; `batch` is good for a batch, and `q` is one of a lane's quads, the last one only if `LAST`.
 #[inline(always)]
-pub(super) unsafe fn load_quad(batch: *const u8, q: usize, w: *mut Message) {
+pub(super) unsafe fn load_quad<const LAST: bool>(batch: *const u8, q: usize, w: *mut Message) {
     let quad = |l: usize| batch.add(l * LANE + q * QUAD);
     let clear = |v| _mm512_and_si512(v, _mm512_set1_epi32(0x3fff_ffff));
     let (first, second) = (&mut *w, &mut *w.add(1));
@@ -96,8 +96,12 @@ pub(super) unsafe fn load_quad(batch: *const u8, q: usize, w: *mut Message) {
     }
     first[15] = swap(clear(across::<30, 2>(low[14], low[15])));
 
-    // The other half is one byte shorter than a vector: it is not read, since it may lie behind the end of the payload.
-    let high = transpose(core::array::from_fn(|l| _mm512_maskz_loadu_epi8(!(1 << 63), quad(l).add(64).cast())));
+    // The other half is one byte shorter than a vector. That byte is the next quad's, and does no harm; behind the last quad
+    // the payload may end, and it must not be read.
+    let high = transpose(core::array::from_fn(|l| {
+        let half = quad(l).add(64);
+        if LAST { _mm512_maskz_loadu_epi8(!(1 << 63), half.cast()) } else { _mm512_loadu_si512(half.cast()) }
+    }));
     // Leaf 2: from bit 508 on, four before the end of word 15.
     second[0] = swap(across::<28, 4>(low[15], high[0]));
     for k in 1..7 {

@@ -53,8 +53,9 @@ unsafe fn xor3(a: V, b: V, c: V) -> V {
 #[inline(always)]
 unsafe fn round<const N: usize>(states: &mut [State; N], r: usize, kw: [V; N]) {
     let [a, b, c, d, e, f, g, h]: [usize; 8] = core::array::from_fn(|k| (k + 64 - r) % 8);
-    for (s, kw) in states.iter_mut().zip(kw) {
-        let t = add(s[h], kw);
+    for l in 0..N {
+        let s = &mut states[l];
+        let t = add(s[h], kw[l]);
         let choice = _mm512_ternarylogic_epi32::<0xca>(s[e], s[f], s[g]);
         let sum1 = xor3(_mm512_ror_epi32::<6>(s[e]), _mm512_ror_epi32::<11>(s[e]), _mm512_ror_epi32::<25>(s[e]));
         let sum0 = xor3(_mm512_ror_epi32::<2>(s[a]), _mm512_ror_epi32::<13>(s[a]), _mm512_ror_epi32::<22>(s[a]));
@@ -74,28 +75,6 @@ unsafe fn advance(w: &mut Message, i: usize) {
     w[i] = add(add(w[i], s0), add(w[(i + 9) % 16], s1));
 }
 
-/// Runs a step for each of sixteen rounds, written out: their number has to be a constant for the words to stay in registers.
-macro_rules! sixteen {
-    ($step:ident) => {
-        $step!(0);
-        $step!(1);
-        $step!(2);
-        $step!(3);
-        $step!(4);
-        $step!(5);
-        $step!(6);
-        $step!(7);
-        $step!(8);
-        $step!(9);
-        $step!(10);
-        $step!(11);
-        $step!(12);
-        $step!(13);
-        $step!(14);
-        $step!(15);
-    };
-}
-
 /// Compresses the message block of N sets. Destroys the messages.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw")]
@@ -109,8 +88,8 @@ unsafe fn message_phase<const N: usize>(states: *mut State, messages: *mut [Mess
             ($i:literal) => {
                 let kw = core::array::from_fn(|l| add(w[l][$i], splat(*k.add($i))));
                 round::<N>(&mut s, $i, kw);
-                for w in w.iter_mut() {
-                    advance(w, $i);
+                for l in 0..N {
+                    advance(&mut w[l], $i);
                 }
             };
         }
@@ -149,12 +128,11 @@ unsafe fn padding_phase<const N: usize>(states: *mut State) {
         }
         sixteen!(step);
         kw = kw.add(16);
-        core::hint::black_box(());
     }
     for l in 0..N {
         let state = &mut *states.add(l);
         for k in 0..8 {
-            state[k] = add(state[k], s[l][k]);
+            state[k] = add(s[l][k], state[k]);
         }
         state[7] = _mm512_and_si512(state[7], splat(0xffff_ff3f));
     }
