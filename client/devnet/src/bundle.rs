@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use cid::Cid;
-use fvm_ipld_blockstore::{Block, Blockstore};
+use fvm_ipld_blockstore::{Block, Blockstore, MemoryBlockstore};
 use fvm_ipld_encoding::CborStore;
 use fvm_shared::IPLD_RAW;
 use multihash_codetable::Code;
@@ -65,6 +65,19 @@ impl Bundle {
                 car(store, path).with_context(|| format!("{} is not a bundle of built-in actors", path.display()))
             }
         }
+    }
+
+    /// Checks that a network was made with this bundle. A network made with our own actors keeps those it was made with,
+    /// even if there are newer ones.
+    pub(crate) fn check_is(&self, manifest: Cid) -> Result<()> {
+        if matches!(self, Self::Car(_)) {
+            let wanted = self.load(&MemoryBlockstore::default())?;
+            ensure!(
+                wanted == manifest,
+                "the network in this state folder was made with another bundle of built-in actors"
+            );
+        }
+        Ok(())
     }
 }
 

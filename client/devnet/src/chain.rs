@@ -69,7 +69,10 @@ impl Chain {
     fn on(store: Store, genesis: &Genesis) -> Result<Self> {
         let store = Rc::new(store);
         let (network, head) = match (store.network()?, store.head()?) {
-            (Some(network), Some(head)) => (network, head),
+            (Some(network), Some(head)) => {
+                genesis.bundle.check_is(network.manifest)?;
+                (network, head)
+            }
             (None, None) => tipsets::begin(&store, genesis)?,
             _ => anyhow::bail!("the state folder's database is damaged: it lacks its network record or its tipsets"),
         };

@@ -11,11 +11,7 @@ pub fn links(block: &[u8]) -> Vec<Cid> {
         let Some((major, value)) = header(&mut rest) else { break };
         items -= 1;
         match major {
-            2 | 3 => {
-                if take(&mut rest, value).is_none() {
-                    break;
-                }
-            }
+            2 | 3 if take(&mut rest, value).is_none() => break,
             4 => items = items.saturating_add(value),
             5 => items = items.saturating_add(value.saturating_mul(2)),
             6 if value == 42 => {

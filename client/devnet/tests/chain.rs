@@ -134,8 +134,8 @@ fn a_replacement_that_pays_more_takes_the_place() {
         let first = transfer(&chain, &key, &account_key(1).address(), &fil(1));
         let mut second = first.message.clone();
         second.value = fil(2);
-        second.gas_premium = second.gas_premium * 2u64;
-        second.gas_fee_cap = second.gas_fee_cap * 2u64;
+        second.gas_premium *= 2u64;
+        second.gas_fee_cap *= 2u64;
         let first = chain.push(first).unwrap();
         let second = chain.push(key.sign(second).unwrap()).unwrap();
         chain.mine_one().unwrap();

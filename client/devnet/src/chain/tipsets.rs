@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, ensure};
+use bauta_client::message;
 use cid::Cid;
 use fvm_ipld_blockstore::{Block, Blockstore};
 use fvm_ipld_encoding::RawBytes;
@@ -255,7 +256,8 @@ pub(super) fn begin(store: &Rc<Store>, genesis: &Genesis) -> Result<(NetworkReco
             miner: Address::new_id(network.anchor.unwrap_or_default()),
             height: 0,
             timestamp: network.genesis_time,
-            parent: None,
+            // As on Lotus, genesis names a parent that does not exist: readers expect one.
+            parent: Some(message::cid_of(b"before genesis")),
             parent_weight: BigInt::default(),
             parent_state_root: state,
             parent_receipts: receipts,

@@ -128,19 +128,20 @@ fn call(chain: &mut Chain, args: &Args) -> Answer {
 }
 
 fn result(message: Message, null_params: bool, outcome: Outcome, start: Instant) -> InvocResult {
-    let none = TokenAmount::default;
+    let cid = message::cid(&message);
+    let fees = &outcome.fees;
     InvocResult {
-        msg_cid: message::cid(&message),
+        msg_cid: cid,
         msg_rct: Some(show_receipt(&outcome.receipt())),
         gas_cost: GasCost {
-            message: None,
-            gas_used: none(),
-            base_fee_burn: none(),
-            over_estimation_burn: none(),
-            miner_penalty: none(),
-            miner_tip: none(),
-            refund: none(),
-            total_cost: none(),
+            message: Some(cid),
+            gas_used: TokenAmount::from_atto(outcome.gas),
+            base_fee_burn: fees.base_fee_burn.clone(),
+            over_estimation_burn: fees.over_estimation_burn.clone(),
+            miner_penalty: fees.miner_penalty.clone(),
+            miner_tip: fees.miner_tip.clone(),
+            refund: fees.refund.clone(),
+            total_cost: fees.total(),
         },
         execution_trace: trace::build(&message, &outcome),
         error: outcome.failure.trim().to_owned(),
