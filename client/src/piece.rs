@@ -1,7 +1,4 @@
-//! Pieces: what a storage provider proves it holds.
-//!
-//! A piece is any byte string, spread by Fr32 (254 data bits in every 256) and zero-padded to a power of two of at least 128
-//! bytes. Its commitment, CommP, is the root of a binary tree of SHA-256 over 32-byte leaves, the two top bits of each node cleared.
+//! Pieces: what a storage provider proves it holds. The work is done by [`bauta_commp`], a crate that others may use alone.
 //!
 //! ```
 //! use std::io::Write;
@@ -18,71 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod cids;
-mod comm_d;
-mod comm_p;
-mod fr32;
-mod tree;
-
-#[cfg(test)]
-mod tests;
-
-use cid::Cid;
-use fvm_shared::piece::PaddedPieceSize;
-
-pub use cids::{parse_piece_cid, parse_piece_cid_v2, piece_cid, piece_cid_v2};
-pub use comm_d::comm_d;
-pub use comm_p::CommP;
-pub use fr32::padded_size_of;
-pub use tree::zero_piece;
-
-/// Root of a piece's tree: 32 bytes, the two top bits of the last one clear.
-pub type Commitment = [u8; 32];
-
-/// Smallest piece, in padded bytes.
-pub const MIN_PADDED_SIZE: PaddedPieceSize = PaddedPieceSize(128);
-
-/// Largest piece, in padded bytes: what the largest sector holds.
-pub const MAX_PADDED_SIZE: PaddedPieceSize = PaddedPieceSize(64 << 30);
-
-/// What is known of a piece once its bytes went by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PieceInfo {
-    /// CommP as the chain writes it (v1: codec 0xf101, multihash 0x1012).
-    pub piece_cid: Cid,
-    /// Size of the tree: a power of two, 128 bytes to 64 GiB.
-    pub padded_size: PaddedPieceSize,
-    /// Bytes before Fr32 and padding; for a CAR its size.
-    pub payload_size: u64,
-}
-
-/// Why something is no piece.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// A CID of something else, or one that is not written as the standard says.
-    #[error("{cid} is not a piece CID: {why}")]
-    NotAPiece {
-        /// The CID.
-        cid: Cid,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// More than fits the largest sector.
-    #[error("a piece holds at most 64 GiB (padded)")]
-    TooLarge,
-    /// A padded size that is no power of two between 128 bytes and 64 GiB.
-    #[error("{0} is not the padded size of a piece")]
-    BadSize(u64),
-    /// Pieces that, each aligned to its own size, need more than the sector.
-    #[error("the pieces do not fit a sector of {0} bytes")]
-    SectorTooSmall(u64),
-    /// A prefix longer than 127 bytes or than what was written.
-    #[error("only the first 127 bytes of what was written can be replaced")]
-    BadPrefix,
-}
-
-/// Checks that a size is one a piece can have: a power of two, 128 bytes to 64 GiB. Gives the height of its tree.
-fn height_of(size: PaddedPieceSize) -> Result<u8, Error> {
-    let fits = size.0.is_power_of_two() && (MIN_PADDED_SIZE.0..=MAX_PADDED_SIZE.0).contains(&size.0);
-    if fits { Ok((size.0 / 32).ilog2() as u8) } else { Err(Error::BadSize(size.0)) }
-}
+pub use bauta_commp::{
+    CommP, Commitment, Engine, Error, InclusionProof, MAX_PADDED_SIZE, MIN_PADDED_SIZE, PieceInfo, Tree, comm_d,
+    padded_size_of, parse_piece_cid, parse_piece_cid_v2, piece_cid, piece_cid_v2, zero_piece,
+};
