@@ -63,7 +63,9 @@ pub enum AccessError {
         at: i64,
     },
     /// The file has a newer version, under a key that the grant does not hold.
-    #[error("no access to file {id}: the grant is stale, it opens version {granted} and the file is at version {current}; ask for a new grant")]
+    #[error(
+        "no access to file {id}: the grant is stale, it opens version {granted} and the file is at version {current}; ask for a new grant"
+    )]
     Stale {
         /// The file.
         id: FileId,
@@ -134,7 +136,13 @@ impl Access {
     pub fn needs(&self, right: Rights) -> Result<(), AccessError> {
         match &self.by {
             By::Grant(grant) if !grant.rights.contains(right) => {
-                let right = if right == Rights::WRITE { "write" } else if right == Rights::SHARE { "share" } else { "read" };
+                let right = if right == Rights::WRITE {
+                    "write"
+                } else if right == Rights::SHARE {
+                    "share"
+                } else {
+                    "read"
+                };
                 Err(AccessError::NoRight { id: self.id, right })
             }
             _ => Ok(()),

@@ -108,10 +108,10 @@ pub enum ActorError {
     Node(#[from] NodeError),
     /// The message was not sent, or nobody knows yet how it ended.
     #[error(transparent)]
-    Send(SendError),
+    Send(Box<SendError>),
     /// The actor ran and said no.
     #[error(transparent)]
-    Rejected(#[from] Rejection),
+    Rejected(Box<Rejection>),
     /// What we wanted to send is out of the ABI's bounds.
     #[error("{} cannot be called like this: {why}", .method.name())]
     Params {
@@ -128,6 +128,18 @@ pub enum ActorError {
         /// What is wrong.
         why: WireError,
     },
+}
+
+impl From<Rejection> for ActorError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(Box::new(rejection))
+    }
+}
+
+impl From<SendError> for ActorError {
+    fn from(error: SendError) -> Self {
+        Self::Send(Box::new(error))
+    }
 }
 
 impl ActorError {

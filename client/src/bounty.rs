@@ -100,7 +100,9 @@ pub async fn settle(
     let mut settled = Settled { claims: Vec::new(), sent: Vec::new() };
     for batch in chosen.chunks(MAX_SETTLEMENTS_PER_CALL) {
         let done = match settle_batch(actor, sender, id, batch, watch).await {
-            Err(error) if error.exit() == Some(Exit::StaleLocation) => settle_batch(actor, sender, id, batch, watch).await?,
+            Err(error) if error.exit() == Some(Exit::StaleLocation) => {
+                settle_batch(actor, sender, id, batch, watch).await?
+            }
             other => other?,
         };
         let after = actor.claims(id).await?;
@@ -124,9 +126,11 @@ fn choose(
     }
     let chosen: Vec<_> = claims
         .into_iter()
-        .filter(|(claim, record)| {
-            if only.is_empty() { record.status == ClaimStatus::Open } else { only.contains(claim) }
-        })
+        .filter(
+            |(claim, record)| {
+                if only.is_empty() { record.status == ClaimStatus::Open } else { only.contains(claim) }
+            },
+        )
         .collect();
     if chosen.is_empty() { Err(BountyError::NothingToSettle(id)) } else { Ok(chosen) }
 }
@@ -178,7 +182,8 @@ mod tests {
 
     #[test]
     fn open_claims_are_settled_unless_some_are_named() {
-        let all = || vec![(0, claim(ClaimStatus::Dead)), (1, claim(ClaimStatus::Open)), (2, claim(ClaimStatus::Completed))];
+        let all =
+            || vec![(0, claim(ClaimStatus::Dead)), (1, claim(ClaimStatus::Open)), (2, claim(ClaimStatus::Completed))];
         let ids = |chosen: Vec<(ClaimId, BountyClaim)>| chosen.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
         assert_eq!(ids(choose(7, all(), &[]).unwrap()), [1]);
         assert_eq!(ids(choose(7, all(), &[0, 2]).unwrap()), [0, 2]);

@@ -216,7 +216,7 @@ impl<'a> Store<'a> {
     ///
     /// Errors: [`StoreError`]; what was done stays done, and the same call goes on from there.
     pub async fn put(&self, request: &Request, watch: Arc<dyn Watch>) -> Result<Stored, StoreError> {
-        self.sender.check_network().await.map_err(ActorError::Send)?;
+        self.sender.check_network().await.map_err(ActorError::from)?;
         let name = self.identify(request, &watch).await?;
         let _lock: Lock = self.home.lock(&format!("journal/{}/{name}", self.sender.network().name()))?;
         let mut job = self.continued(&name, request, &*watch).await?.unwrap_or_else(|| Job::new(&request.path));
@@ -250,12 +250,7 @@ impl<'a> Store<'a> {
     }
 
     /// The journal of an earlier run, unless what it stored has been removed, given away or replaced since.
-    async fn continued(
-        &self,
-        name: &str,
-        request: &Request,
-        watch: &dyn Watch,
-    ) -> Result<Option<Job>, StoreError> {
+    async fn continued(&self, name: &str, request: &Request, watch: &dyn Watch) -> Result<Option<Job>, StoreError> {
         let Some(job) = self.outbox.load(name)? else { return Ok(None) };
         if let (Some(registered), Some(file)) = (&job.registered, &job.file) {
             let record = self.actor.file(registered.file).await?;
@@ -292,7 +287,9 @@ impl<'a> Store<'a> {
         let (path, exclude, car) = (request.path.clone(), request.exclude.clone(), self.outbox.car(name));
         let watch = watch.clone();
         let packing = tokio::task::spawn_blocking(move || pack_into(&path, &[owner], exclude, &folder, &car, &watch));
-        let packed = packing.await.map_err(|e| StoreError::Source { path: request.path.clone(), why: io::Error::other(e) })??;
+        let packed = packing
+            .await
+            .map_err(|e| StoreError::Source { path: request.path.clone(), why: io::Error::other(e) })??;
         let wrap = packed.wraps.into_iter().next().expect("one wrap for each recipient, and there is one");
         job.file = Some(FileSpec {
             payload_cid: packed.payload_cid,

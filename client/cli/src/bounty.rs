@@ -13,8 +13,8 @@ use bauta_client::fetch::{self, Source};
 use bauta_client::sender::Sender;
 use serde::Serialize;
 
-use crate::args::{Bounty, BountyArg, BountyClaim, BountyCreate, BountyFund, BountySettle};
 use crate::amount::fil;
+use crate::args::{Bounty, BountyArg, BountyClaim, BountyCreate, BountyFund, BountySettle};
 use crate::chain::{Fil, MessageRow, Spending, message_rows};
 use crate::context::Context;
 use crate::exit::Failure;
@@ -84,7 +84,8 @@ async fn create(context: &mut Context, args: BountyCreate) -> anyhow::Result<Out
     let mut providers = Vec::new();
     for provider in &args.provider {
         let id = actor.node().lookup_id(&provider.0).await?;
-        providers.push(id.ok_or_else(|| Failure::not_found(format!("{} is not on the chain", network.show(&provider.0))))?);
+        providers
+            .push(id.ok_or_else(|| Failure::not_found(format!("{} is not on the chain", network.show(&provider.0))))?);
     }
     let source = match args.source {
         Some(source) => source,
@@ -196,7 +197,8 @@ struct Settled {
 
 impl fmt::Display for Settled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = Rows::default().row("bounty", self.bounty_id).each("settled", &self.claims).row("paid now", &self.paid);
+        let rows =
+            Rows::default().row("bounty", self.bounty_id).each("settled", &self.claims).row("paid now", &self.paid);
         message_rows(self.bounty.money_rows(rows), &self.messages).fmt(f)
     }
 }
@@ -252,7 +254,9 @@ async fn list(context: &mut Context) -> anyhow::Result<Output> {
     let (node, network) = context.node().await?;
     let now = node.chain_head().await?.height;
     let all = actor.bounties().await?;
-    Ok(Output::new(&Listed { bounties: all.iter().map(|(id, record)| BountyRow::new(*id, record, &network, now)).collect() }))
+    Ok(Output::new(&Listed {
+        bounties: all.iter().map(|(id, record)| BountyRow::new(*id, record, &network, now)).collect(),
+    }))
 }
 
 #[derive(Serialize)]

@@ -106,7 +106,9 @@ impl Context {
             Some(Network::Local) => self.local().await,
             Some(network) => {
                 let endpoint = self.config.endpoint(&network)?.ok_or_else(|| {
-                    Failure::usage(format!("network {network} has no rpc_url: give --rpc-url or write it into the configuration"))
+                    Failure::usage(format!(
+                        "network {network} has no rpc_url: give --rpc-url or write it into the configuration"
+                    ))
                 })?;
                 let node = HttpNode::new(endpoint, network.prefix(), HttpSettings::default())?;
                 Ok((Arc::new(node), network))
@@ -199,9 +201,10 @@ impl Context {
     pub fn me(&self) -> anyhow::Result<Address> {
         match self.global.address {
             Some(address) => Ok(address.0),
-            None => self.keystore().default_address()?.ok_or_else(|| {
-                Failure::not_found("there is no wallet yet: run `bauta init`")
-            }),
+            None => self
+                .keystore()
+                .default_address()?
+                .ok_or_else(|| Failure::not_found("there is no wallet yet: run `bauta init`")),
         }
     }
 

@@ -42,7 +42,9 @@ pub async fn deploy(context: &mut Context, args: Deploy) -> anyhow::Result<Outpu
         return Err(refused(&network));
     }
     let wasm = match &args.wasm {
-        Some(file) => tokio::fs::read(file).await.map_err(|e| anyhow::Error::new(e).context(file.display().to_string()))?,
+        Some(file) => {
+            tokio::fs::read(file).await.map_err(|e| anyhow::Error::new(e).context(file.display().to_string()))?
+        }
         None => bauta_devnet::bundle::BAUTA_ACTOR.to_vec(),
     };
     let (node, network) = context.node().await?;
@@ -54,7 +56,8 @@ pub async fn deploy(context: &mut Context, args: Deploy) -> anyhow::Result<Outpu
         && node.get_actor(&actor).await?.is_some_and(|state| state.code == code)
     {
         let actor = network.show(&actor);
-        let deployed = Deployed { network: network.to_string(), actor, code_cid: code.to_string(), size: wasm.len(), new: false };
+        let deployed =
+            Deployed { network: network.to_string(), actor, code_cid: code.to_string(), size: wasm.len(), new: false };
         return Ok(Output::new(&deployed));
     }
     let installed = node.devnet_install_actor(&wasm).await?;
@@ -68,7 +71,7 @@ pub async fn deploy(context: &mut Context, args: Deploy) -> anyhow::Result<Outpu
 }
 
 fn refused(network: &Network) -> anyhow::Error {
-    Failure::new(
+    Failure::because(
         Exit::Failed,
         format!(
             "{network} cannot run the actor yet: its init actor refuses native Wasm code from users, so Bauta works on its \

@@ -66,18 +66,18 @@ pub struct Failure {
 
 impl Failure {
     /// An error with its exit code.
-    pub fn new(exit: Exit, message: impl Into<String>) -> anyhow::Error {
+    pub fn because(exit: Exit, message: impl Into<String>) -> anyhow::Error {
         Self { exit, message: message.into() }.into()
     }
 
     /// A mistake in what was asked.
     pub fn usage(message: impl Into<String>) -> anyhow::Error {
-        Self::new(Exit::Usage, message)
+        Self::because(Exit::Usage, message)
     }
 
     /// Something that is not there.
     pub fn not_found(message: impl Into<String>) -> anyhow::Error {
-        Self::new(Exit::NotFound, message)
+        Self::because(Exit::NotFound, message)
     }
 }
 
@@ -156,7 +156,9 @@ fn share(error: &ShareError) -> Exit {
 
 fn bounty(error: &BountyError) -> Exit {
     match error {
-        BountyError::NoSuchBounty(_) | BountyError::NoSuchClaim { .. } | BountyError::NothingToSettle(_) => Exit::NotFound,
+        BountyError::NoSuchBounty(_) | BountyError::NoSuchClaim { .. } | BountyError::NothingToSettle(_) => {
+            Exit::NotFound
+        }
         BountyError::Actor(error) => actor(error),
     }
 }
@@ -277,12 +279,12 @@ mod tests {
     fn a_code_is_found_under_any_context() {
         let error = anyhow::Error::new(AccessError::NoSuchFile(7)).context("while testing");
         assert_eq!(exit_of(&error), Exit::NotFound);
-        let unreachable: anyhow::Result<()> =
-            Err(NodeError::Unreachable("refused".into())).map_err(ActorError::from).map_err(AccessError::from).context("ls");
-        assert_eq!(exit_of(&unreachable.unwrap_err()), Exit::Network);
+        let unreachable = AccessError::from(NodeError::Unreachable("refused".into()));
+        let unreachable = Err::<(), _>(unreachable).context("ls").unwrap_err();
+        assert_eq!(exit_of(&unreachable), Exit::Network);
         assert_eq!(exit_of(&anyhow::anyhow!("anything")), Exit::Failed);
         let funds = SendError::Funds { have: Default::default(), need: Default::default() };
-        assert_eq!(exit_of(&ActorError::Send(funds).into()), Exit::Funds);
+        assert_eq!(exit_of(&ActorError::from(funds).into()), Exit::Funds);
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub async fn info(context: &mut Context, args: FileArg) -> anyhow::Result<Output
         epoch: node.chain_head().await?.height,
         grants: grants.len(),
         active_grants: grants.iter().filter(|(_, grant)| grant.state == GrantState::Active).count(),
-        providers: sources.iter().map(ToString::to_string).collect(),
+        providers: sources.iter().map(|source| open::source_name(&network, source)).collect(),
     }))
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bauta_client::access::AccessError;
 use bauta_client::deal::DealError;
 use bauta_client::fetch::{self, Source, Watch};
+use bauta_client::network::Network;
 use bauta_client::pack::{self as packing, Key, Package};
 
 use crate::args::Get;
@@ -21,14 +22,20 @@ use crate::progress::{Counted, Phase, Show};
 #[derive(Clone)]
 pub struct Download {
     notes: Notes,
+    network: Network,
     phase: Phase,
     seen: Arc<AtomicU64>,
 }
 
 impl Download {
     /// A download of so many bytes.
-    pub fn new(notes: Notes, show: Show, total: u64) -> Self {
-        Self { notes, phase: Phase::begin(show, "fetching", Some(total)), seen: Arc::default() }
+    pub fn new(notes: Notes, network: &Network, show: Show, total: u64) -> Self {
+        Self {
+            notes,
+            network: network.clone(),
+            phase: Phase::begin(show, "fetching", Some(total)),
+            seen: Arc::default(),
+        }
     }
 
     /// Ends it.
@@ -49,13 +56,14 @@ impl Watch for Download {
 
     fn dropped(&self, source: &Source, why: &DealError) {
         let lied = if fetch::serves_something_else(why) { "dropped" } else { "passed over" };
-        self.notes.say(format_args!("{lied} {source}: {why}"));
+        self.notes.say(format_args!("{lied} {}: {why}", open::source_name(&self.network, source)));
     }
 }
 
 /// Fetches, verifies, decrypts.
 pub async fn get(context: &mut Context, args: Get) -> anyhow::Result<Output> {
     let actor = context.actor().await?;
+    let (_, network) = context.node().await?;
     let record = actor.file(args.file_id).await?.ok_or(AccessError::NoSuchFile(args.file_id))?;
     let access = open::open(context, &actor, args.file_id).await?;
     let named = access.metadata()?;
@@ -74,10 +82,10 @@ pub async fn get(context: &mut Context, args: Get) -> anyhow::Result<Output> {
     bauta_client::home::create_private_folder(&folder)?;
     let held = tempfile::Builder::new().prefix("piece-").tempdir_in(&folder)?;
     let car = held.path().join("piece.car");
-    let download = Download::new(context.notes(), context.progress(), piece.payload_size);
+    let download = Download::new(context.notes(), &network, context.progress(), piece.payload_size);
     let fetched = fetch::fetch(&piece, &sources, &car, &download).await?;
     download.end();
-    context.notes().say(format_args!("served by {}", fetched.from));
+    context.notes().say(format_args!("served by {}", open::source_name(&network, &fetched.from)));
 
     let part = Part { path: args.path.clone(), range: args.range };
     let phase = Phase::begin(context.progress(), "decrypting", None);

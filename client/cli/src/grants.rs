@@ -124,7 +124,13 @@ impl fmt::Display for Listed {
         let mut table = Table::new(&["address", "rights", "expires", "version", "state"]);
         for grant in &self.grants {
             let version = grant.version.to_string();
-            table.add(vec![grant.address.clone(), grant.rights.clone(), grant.expires.text.clone(), version, grant.state.into()]);
+            table.add(vec![
+                grant.address.clone(),
+                grant.rights.clone(),
+                grant.expires.text.clone(),
+                version,
+                grant.state.into(),
+            ]);
         }
         table.fmt(f)
     }

@@ -66,12 +66,18 @@ fn import(context: &mut Context, args: KeyImport) -> anyhow::Result<Output> {
 }
 
 /// Puts identities in front of those that are there, which stay because they open older files.
-fn add(context: &Context, ring: &Keyring, mut new: Vec<Identity>, encrypt: bool, force: bool) -> anyhow::Result<Output> {
+fn add(
+    context: &Context,
+    ring: &Keyring,
+    mut new: Vec<Identity>,
+    encrypt: bool,
+    force: bool,
+) -> anyhow::Result<Output> {
     let mut locked = false;
     if ring.exists() {
         if !force {
             let message = format!("{} exists; --force puts the new identity in front of it", ring.path().display());
-            return Err(Failure::new(Exit::Failed, message));
+            return Err(Failure::because(Exit::Failed, message));
         }
         locked = ring.is_locked()?;
         new.extend(context.identities()?);

@@ -98,9 +98,11 @@ async fn wait_for_lock(state: &Path) -> anyhow::Result<Lock> {
     loop {
         match Lock::take(&path) {
             Ok(lock) => return Ok(lock),
-            Err(FileError::Busy(_)) if begun.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(FileError::Busy(_)) if begun.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(100)).await
+            }
             Err(FileError::Busy(_)) => {
-                return Err(Failure::new(
+                return Err(Failure::because(
                     crate::exit::Exit::Network,
                     format!("another process runs the chain in {}: reach it with --rpc-url", state.display()),
                 ));

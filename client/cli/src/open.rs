@@ -100,6 +100,14 @@ impl FileRow {
     }
 }
 
+/// A source in the network's spelling.
+pub fn source_name(network: &Network, source: &Source) -> String {
+    match source {
+        Source::Provider { miner, url } => format!("{} at {url}", network.show(miner)),
+        Source::Here(path) => path.display().to_string(),
+    }
+}
+
 /// Opens a file as the user of this context.
 pub async fn open(context: &mut Context, actor: &Actor, id: FileId) -> anyhow::Result<Access> {
     let me = context.me()?;
@@ -174,7 +182,8 @@ pub async fn sources(
             Place::Provider { miner, url, .. } => {
                 let Ok(miner) = address::parse(&miner) else { continue };
                 // A devnet's providers get a new port with each start; what it says now is right.
-                let now = local.iter().find(|source| matches!(source, Source::Provider { miner: m, .. } if *m == miner));
+                let now =
+                    local.iter().find(|source| matches!(source, Source::Provider { miner: m, .. } if *m == miner));
                 all.push(now.cloned().unwrap_or(Source::Provider { miner, url }));
             }
         }

@@ -14,7 +14,8 @@ const SCHEMA: u64 = 1;
 /// What a command has to say when it is over.
 #[derive(Debug)]
 pub struct Output {
-    data: Value,
+    /// JSON.
+    data: String,
     text: String,
     trouble: Option<(Exit, String)>,
 }
@@ -22,13 +23,13 @@ pub struct Output {
 impl Output {
     /// A result that prints itself.
     pub fn new<T: Serialize + Display>(result: &T) -> Self {
-        let data = serde_json::to_value(result).expect("results are made of texts, numbers and lists");
+        let data = serde_json::to_string(result).expect("results are made of texts, numbers and lists");
         Self { data, text: result.to_string(), trouble: None }
     }
 
     /// A result whose bytes have gone to stdout already.
     pub fn streamed() -> Self {
-        Self { data: Value::Null, text: String::new(), trouble: None }
+        Self { data: "null".into(), text: String::new(), trouble: None }
     }
 
     /// Says that the result is not the whole of what was asked for.
@@ -39,11 +40,14 @@ impl Output {
 
     /// Prints, and says how the command ended.
     pub fn print(self, json: bool) -> Exit {
+        if self.text.is_empty() && self.data == "null" {
+            return Exit::Done;
+        }
         let exit = self.trouble.as_ref().map_or(Exit::Done, |(exit, _)| *exit);
         if json {
             return match self.trouble {
-                None => document(&json!({"schema": SCHEMA, "ok": true, "data": self.data}), exit),
-                Some((exit, message)) => document(&failed(exit, &message, Some(self.data)), exit),
+                None => document(&succeeded(&self.data), exit),
+                Some((exit, message)) => document(&failed(exit, &message, Some(&self.data)), exit),
             };
         }
         let printed = line(&self.text);
@@ -66,7 +70,7 @@ pub fn error(json: bool, exit: Exit, message: &str) -> Exit {
 /// Prints text that is a result, such as help.
 pub fn text(json: bool, name: &str, text: &str) -> Exit {
     if json {
-        return document(&json!({"schema": SCHEMA, "ok": true, "data": {name: text}}), Exit::Done);
+        return document(&succeeded(&json!({name: text}).to_string()), Exit::Done);
     }
     line(text).map_or_else(broken_stdout, |()| Exit::Done)
 }
@@ -76,16 +80,19 @@ pub fn announce(output: Output, json: bool) -> Exit {
     output.print(json)
 }
 
-fn failed(exit: Exit, message: &str, data: Option<Value>) -> Value {
-    let mut document = json!({"schema": SCHEMA, "ok": false, "error": {"code": exit.code(), "message": message}});
-    if let Some(data) = data {
-        document["data"] = data;
-    }
-    document
+fn succeeded(data: &str) -> String {
+    format!(r#"{{"schema":{SCHEMA},"ok":true,"data":{data}}}"#)
 }
 
-fn document(document: &Value, exit: Exit) -> Exit {
-    line(&document.to_string()).map_or_else(broken_stdout, |()| exit)
+/// A command that did a part of its work tells of that part, too.
+fn failed(exit: Exit, message: &str, data: Option<&str>) -> String {
+    let (code, message) = (exit.code(), Value::from(message));
+    let data = data.map(|data| format!(r#","data":{data}"#)).unwrap_or_default();
+    format!(r#"{{"schema":{SCHEMA},"ok":false,"error":{{"code":{code},"message":{message}}}{data}}}"#)
+}
+
+fn document(document: &str, exit: Exit) -> Exit {
+    line(document).map_or_else(broken_stdout, |()| exit)
 }
 
 fn line(text: &str) -> io::Result<()> {
@@ -201,5 +208,30 @@ impl Notes {
             // Where stderr is closed there is nobody left to tell.
             let _ = writeln!(io::stderr().lock(), "{text}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_json_whatever_they_say() {
+        let bad = failed(Exit::Corrupt, "a \"quoted\"\nline \u{1b}", Some(r#"{"a":1}"#));
+        let value: Value = serde_json::from_str(&bad).unwrap();
+        assert_eq!(value["error"]["code"], 7);
+        assert_eq!(value["data"]["a"], 1);
+        assert!(!bad.contains('\n'));
+        let good: Value = serde_json::from_str(&succeeded("null")).unwrap();
+        assert_eq!((&good["ok"], &good["schema"]), (&Value::from(true), &Value::from(1)));
+    }
+
+    #[test]
+    fn columns_line_up_and_control_characters_are_gone() {
+        let mut table = Table::new(&["a", "bcd"]);
+        table.add(vec!["long".into(), "x".into()]);
+        assert_eq!(table.to_string(), "a     bcd\nlong  x\n");
+        assert_eq!(Rows::default().row("a", 1).row("bcd", 2).to_string(), "a    1\nbcd  2\n");
+        assert_eq!(clean("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
     }
 }

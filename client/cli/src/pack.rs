@@ -164,7 +164,10 @@ pub async fn commp(context: &mut Context, args: Commp) -> anyhow::Result<Output>
         let file = File::open(&args.file).map_err(failed)?;
         let about = file.metadata().map_err(failed)?;
         if about.is_dir() {
-            return Err(Failure::new(Exit::Failed, format!("{} is a folder: `bauta pack` makes a piece of it", args.file.display())));
+            return Err(Failure::because(
+                Exit::Failed,
+                format!("{} is a folder: `bauta pack` makes a piece of it", args.file.display()),
+            ));
         }
         commp_of(Counted::new(file, Phase::begin(show, "hashing", Some(about.len()))))
     };

@@ -26,14 +26,14 @@ impl Place {
     /// A place that is free, or may be overwritten; looked at before any work is done.
     pub fn free(path: &Path, force: bool) -> anyhow::Result<Self> {
         if !force && fs::symlink_metadata(path).is_ok() {
-            return Err(Failure::new(Exit::Failed, format!("{} exists; --force overwrites it", path.display())));
+            return Err(Failure::because(Exit::Failed, format!("{} exists; --force overwrites it", path.display())));
         }
         if path.file_name().is_none() {
             return Err(Failure::usage(format!("{} is not a file name", path.display())));
         }
         let folder = folder_of(path);
         if !folder.is_dir() {
-            return Err(Failure::new(Exit::Failed, format!("{} is not a folder", folder.display())));
+            return Err(Failure::because(Exit::Failed, format!("{} is not a folder", folder.display())));
         }
         Ok(Self { path: path.into(), force })
     }
@@ -85,7 +85,7 @@ impl Place {
 
     fn explain(&self, error: io::Error) -> anyhow::Error {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            return Failure::new(Exit::Failed, format!("{} exists; --force overwrites it", self.path.display()));
+            return Failure::because(Exit::Failed, format!("{} exists; --force overwrites it", self.path.display()));
         }
         anyhow::Error::new(error).context(self.path.display().to_string())
     }

@@ -18,12 +18,12 @@ const EVERY: Duration = Duration::from_secs(2);
 /// Tells threads to stop and gives the error that the command ends with.
 pub fn interrupt() -> anyhow::Error {
     INTERRUPTED.store(true, Ordering::SeqCst);
-    Failure::new(Exit::Interrupted, "interrupted")
+    Failure::because(Exit::Interrupted, "interrupted")
 }
 
 /// An error where Ctrl-C was pressed.
 pub fn interrupted() -> io::Result<()> {
-    if INTERRUPTED.load(Ordering::SeqCst) { Err(io::Error::new(io::ErrorKind::Other, "interrupted")) } else { Ok(()) }
+    if INTERRUPTED.load(Ordering::SeqCst) { Err(io::Error::other("interrupted")) } else { Ok(()) }
 }
 
 /// How progress is shown, decided once.
@@ -110,7 +110,8 @@ impl Inner {
         let rate = done as f64 / self.started.elapsed().as_secs_f64().max(0.001);
         let total = self.bar.length().map(|total| format!(" of {}", HumanBytes(total))).unwrap_or_default();
         // Where stderr is closed there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "{}: {}{total}, {}/s{suffix}", self.name, HumanBytes(done), HumanBytes(rate as u64));
+        let _ =
+            writeln!(io::stderr(), "{}: {}{total}, {}/s{suffix}", self.name, HumanBytes(done), HumanBytes(rate as u64));
     }
 }
 

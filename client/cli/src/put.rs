@@ -33,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Shows how storing goes on.
 struct Progress {
     notes: Notes,
+    network: Network,
     spending: Spending,
     packing: Phase,
     packed: AtomicU64,
@@ -74,7 +75,7 @@ impl store::Watch for Progress {
     }
 
     fn failed(&self, provider: &Address, why: &DealError) {
-        self.notes.say(format_args!("{provider} did not take it: {why}"));
+        self.notes.say(format_args!("{} did not take it: {why}", self.network.show(provider)));
     }
 
     fn resumed(&self, over: bool) {
@@ -183,6 +184,7 @@ pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
     let store = Store::new(&actor, &sender, identities[0].recipient(), &home).await?;
     let progress = Arc::new(Progress {
         notes: context.notes(),
+        network: network.clone(),
         spending: Spending::new(context.notes(), &network, "registering the file"),
         packing: Phase::begin(context.progress(), "encrypting", None),
         packed: AtomicU64::new(0),

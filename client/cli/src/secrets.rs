@@ -47,7 +47,7 @@ impl Passphrase {
             }
             Self::Command(command) => run(command),
             Self::Ask => Ok(Zeroizing::new(rpassword::prompt_password(format!("Passphrase of {of}: "))?)),
-            Self::Nowhere => Err(Failure::new(
+            Self::Nowhere => Err(Failure::because(
                 Exit::NoAccess,
                 format!("{of} is encrypted: give its passphrase by --password-file or --password-command"),
             )),

@@ -29,7 +29,11 @@ impl FromStr for Span {
             // Never shorter than what was asked for.
             seconds.div_euclid(SECONDS_IN_EPOCH) + i64::from(seconds.rem_euclid(SECONDS_IN_EPOCH) != 0)
         };
-        if (1..=i64::MAX / 4).contains(&epochs) { Ok(Self(epochs)) } else { Err("a duration is at least one epoch".into()) }
+        if (1..=i64::MAX / 4).contains(&epochs) {
+            Ok(Self(epochs))
+        } else {
+            Err("a duration is at least one epoch".into())
+        }
     }
 }
 
@@ -61,7 +65,11 @@ impl When {
     pub fn span_or_at(text: &str) -> Result<Self, String> {
         match text.strip_prefix('@') {
             Some(epoch) => epoch.parse::<Span>().and_then(|at| {
-                if epoch.bytes().all(|c| c.is_ascii_digit()) { Ok(Self::At(at.0)) } else { Err("@ is followed by an epoch".into()) }
+                if epoch.bytes().all(|c| c.is_ascii_digit()) {
+                    Ok(Self::At(at.0))
+                } else {
+                    Err("@ is followed by an epoch".into())
+                }
             }),
             None => text.parse::<Span>().map(|span| Self::In(span.0)),
         }
@@ -100,7 +108,17 @@ mod tests {
 
     #[test]
     fn reads_spans() {
-        for (text, want) in [("1", 1), ("518400", 518_400), ("180d", 518_400), ("12h", 1_440), ("1m", 2), ("31s", 2), ("30s", 1), ("1s", 1), ("2w", 40_320)] {
+        for (text, want) in [
+            ("1", 1),
+            ("518400", 518_400),
+            ("180d", 518_400),
+            ("12h", 1_440),
+            ("1m", 2),
+            ("31s", 2),
+            ("30s", 1),
+            ("1s", 1),
+            ("2w", 40_320),
+        ] {
             assert_eq!(text.parse::<Span>(), Ok(Span(want)), "{text}");
         }
         for text in ["", "0", "0d", "-1", "1.5d", "d", "1y", "9223372036854775807", "99999999999999999d", "1d2h"] {

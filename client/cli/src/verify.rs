@@ -7,6 +7,7 @@ use bauta_client::access::{Access, AccessError};
 use bauta_client::actor::Actor;
 use bauta_client::bounty::sector_status;
 use bauta_client::fetch::{self, FetchError, Source};
+use bauta_client::network::Network;
 use bauta_client::pack::{Key, Package};
 use serde::Serialize;
 
@@ -78,9 +79,9 @@ pub async fn verify(context: &mut Context, args: Verify) -> anyhow::Result<Outpu
     let providers: Vec<_> = args.provider.iter().map(|provider| provider.0).collect();
     let sources = open::sources(context, &actor, &record, &providers).await?;
     for source in &sources {
-        serves(context, source, &record.file, access.as_ref(), &mut findings).await?;
+        serves(context, &network, source, &record.file, access.as_ref(), &mut findings).await?;
     }
-    sectors(&actor, &record.file.piece_cid, &mut findings).await?;
+    sectors(&actor, &network, &record.file.piece_cid, &mut findings).await?;
 
     let Findings { checks, corrupt, served } = findings;
     let output = Output::new(&Verified { file_id: id, version: record.version, checks });
@@ -98,18 +99,19 @@ pub async fn verify(context: &mut Context, args: Verify) -> anyhow::Result<Outpu
 /// Fetches from one source and looks inside.
 async fn serves(
     context: &Context,
+    network: &Network,
     source: &Source,
     file: &bauta_abi::FileSpec,
     access: Option<&Access>,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
-    let piece = fetch::piece_of(file);
+    let (piece, name) = (fetch::piece_of(file), open::source_name(network, source));
     let folder = context.home().data().join("fetching");
     bauta_client::home::create_private_folder(&folder)?;
     let held = tempfile::Builder::new().prefix("piece-").tempdir_in(&folder)?;
     let car = held.path().join("piece.car");
     // Who does not answer is in the findings already; the notes of a download would say it twice.
-    let download = Download::new(crate::output::Notes::new(true), context.progress(), piece.payload_size);
+    let download = Download::new(crate::output::Notes::new(true), network, context.progress(), piece.payload_size);
     let fetched = fetch::fetch(&piece, std::slice::from_ref(source), &car, &download).await;
     download.end();
     match fetched {
@@ -119,40 +121,51 @@ async fn serves(
                 Some(access) => {
                     let (root, key) = (access.record.file.payload_cid, access.file_key.clone());
                     let looked = tokio::task::spawn_blocking(move || {
-                        Package::open(std::fs::File::open(&car)?, Some(&root), Key::File(&key)).map(|_| ()).map_err(anyhow::Error::from)
+                        Package::open(std::fs::File::open(&car)?, Some(&root), Key::File(&key))
+                            .map(|_| ())
+                            .map_err(anyhow::Error::from)
                     });
                     match looked.await? {
                         Ok(()) => "serves the piece, and the key opens it".into(),
                         Err(why) => {
                             findings.corrupt = true;
-                            findings.note(source.to_string(), false, format!("the piece is right, its content is not: {why:#}"));
+                            findings.note(
+                                name.clone(),
+                                false,
+                                format!("the piece is right, its content is not: {why:#}"),
+                            );
                             return Ok(());
                         }
                     }
                 }
             };
             findings.served = true;
-            findings.note(source.to_string(), true, detail);
+            findings.note(name.clone(), true, detail);
         }
         Err(FetchError::Corrupt(why)) => {
             findings.corrupt = true;
-            findings.note(source.to_string(), false, format!("serves other bytes: {}", why[0].1));
+            findings.note(name.clone(), false, format!("serves other bytes: {}", why[0].1));
         }
-        Err(FetchError::Unavailable(why)) => findings.note(source.to_string(), false, why[0].1.to_string()),
+        Err(FetchError::Unavailable(why)) => findings.note(name.clone(), false, why[0].1.to_string()),
         Err(other) => return Err(other.into()),
     }
     Ok(())
 }
 
 /// Asks the miners of all bounty claims for this piece how their sectors stand.
-async fn sectors(actor: &Actor, piece_cid: &cid::Cid, findings: &mut Findings) -> anyhow::Result<()> {
+async fn sectors(
+    actor: &Actor,
+    network: &Network,
+    piece_cid: &cid::Cid,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
     for (id, bounty) in actor.bounties().await? {
         if bounty.terms.piece_cid != *piece_cid {
             continue;
         }
         for (claim, record) in actor.claims(id).await? {
             let what = format!("bounty {id} claim {claim}");
-            let sector = format!("sector {} of {}", record.sector, bauta_client::address::Address::new_id(record.provider));
+            let sector = format!("sector {} of {}", record.sector, shown(network, record.provider));
             match sector_status(actor, record.provider, record.sector).await {
                 Ok(status) => findings.note(what, status == "active", format!("{sector} is {status}")),
                 Err(error) => findings.note(what, false, format!("{sector}: {error}")),

@@ -55,6 +55,6 @@ fn told(call: &Call, error: SendError) -> ActorError {
         SendError::Rejected { exit_code, message, cid } => {
             Rejection { method: call.method.name().into(), code: exit_code, message, executed: cid }.into()
         }
-        other => ActorError::Send(other),
+        other => other.into(),
     }
 }

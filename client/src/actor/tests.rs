@@ -26,8 +26,10 @@ impl Node for Canned {
         let cid = json!({"/": Cid::default().to_string()});
         let zero = json!({"Message": null, "GasUsed": "0", "BaseFeeBurn": "0", "OverEstimationBurn": "0", "MinerPenalty": "0",
             "MinerTip": "0", "Refund": "0", "TotalCost": "0"});
-        Ok(json!({"MsgCid": cid, "Msg": params[0], "GasCost": zero, "ExecutionTrace": null, "Error": "broken", "Duration": 1,
-            "MsgRct": {"ExitCode": self.exit, "Return": STANDARD.encode(&self.returned), "GasUsed": 1, "EventsRoot": null}}))
+        Ok(
+            json!({"MsgCid": cid, "Msg": params[0], "GasCost": zero, "ExecutionTrace": null, "Error": "broken", "Duration": 1,
+            "MsgRct": {"ExitCode": self.exit, "Return": STANDARD.encode(&self.returned), "GasUsed": 1, "EventsRoot": null}}),
+        )
     }
 }
 
@@ -67,13 +69,8 @@ async fn an_answer_that_is_none_is_an_error() {
 
 #[tokio::test]
 async fn a_cursor_that_comes_twice_ends_a_listing() {
-    let grant = Grant {
-        wrap: vec![1],
-        rights: Rights::READ,
-        expiration: EPOCH_NEVER,
-        version: 1,
-        state: GrantState::Active,
-    };
+    let grant =
+        Grant { wrap: vec![1], rights: Rights::READ, expiration: EPOCH_NEVER, version: 1, state: GrantState::Active };
     let page = ListGrantsReturn { grants: vec![(7, grant)], cursor: Some(3) };
     let (node, actor) = actor(0, encode(&page).unwrap());
     assert_eq!(actor.grants(1).await.unwrap().len(), 2);

@@ -99,13 +99,25 @@ impl Actor {
     /// Reads any actor by `StateCall`: what a method would return now.
     ///
     /// Errors: the node; the called actor's exit code.
-    pub(crate) async fn read(&self, to: &Address, number: u64, name: &str, params: Vec<u8>) -> Result<Vec<u8>, ActorError> {
+    pub(crate) async fn read(
+        &self,
+        to: &Address,
+        number: u64,
+        name: &str,
+        params: Vec<u8>,
+    ) -> Result<Vec<u8>, ActorError> {
         let message = draft(READER, *to, TokenAmount::zero(), number, RawBytes::new(params));
         let answer = self.node.state_call(&message, &TipsetKey::HEAD).await?;
         let missing = || NodeError::Malformed(format!("StateCall of {name} has no receipt: {}", answer.error));
         let receipt = answer.msg_rct.as_ref().ok_or_else(missing)?;
         if receipt.exit_code != 0 {
-            return Err(Rejection { method: name.into(), code: receipt.exit_code, message: answer.error, executed: None }.into());
+            return Err(Rejection {
+                method: name.into(),
+                code: receipt.exit_code,
+                message: answer.error,
+                executed: None,
+            }
+            .into());
         }
         Ok(receipt.return_data.clone())
     }

@@ -18,11 +18,7 @@ pub async fn sector_location(actor: &Actor, provider: ActorID, sector: SectorNum
 }
 
 /// How a sector stands now, in one word: `active`, `faulty` or `dead`.
-pub async fn sector_status(
-    actor: &Actor,
-    provider: ActorID,
-    sector: SectorNumber,
-) -> Result<&'static str, ActorError> {
+pub async fn sector_status(actor: &Actor, provider: ActorID, sector: SectorNumber) -> Result<&'static str, ActorError> {
     match locate(actor, provider, sector).await?.0 {
         0 => Ok("dead"),
         1 => Ok("active"),

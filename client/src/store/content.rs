@@ -32,7 +32,8 @@ fn entry(
     text(hash, inner.as_os_str().as_bytes());
     hash.update(about.mode().to_le_bytes());
     if kind.is_dir() {
-        let mut children = fs::read_dir(path)?.map(|child| child.map(|c| c.file_name())).collect::<io::Result<Vec<_>>>()?;
+        let mut children =
+            fs::read_dir(path)?.map(|child| child.map(|c| c.file_name())).collect::<io::Result<Vec<_>>>()?;
         children.retain(|name| !exclude.contains(&path.join(name)));
         children.sort();
         hash.update((children.len() as u64).to_le_bytes());
@@ -80,7 +81,12 @@ mod tests {
     }
 
     fn touch(path: &Path, seconds: u64) {
-        File::options().write(true).open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+        File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+            .unwrap();
     }
 
     #[test]
@@ -112,7 +118,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/nowhere/at/all", folder.path().join("link")).unwrap();
         id(folder.path());
-        assert!(identify(&folder.path().join("link"), &[], &mut |_| Ok(())).is_err(), "the path itself has to be there");
+        assert!(
+            identify(&folder.path().join("link"), &[], &mut |_| Ok(())).is_err(),
+            "the path itself has to be there"
+        );
     }
 
     #[test]

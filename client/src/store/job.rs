@@ -205,7 +205,8 @@ impl Identity<'_> {
         let source = std::os::unix::ffi::OsStrExt::as_bytes(self.source.as_os_str());
         let update = self.update.map(|id| id.to_string()).unwrap_or_default();
         let owner = self.owner.to_bytes();
-        for part in [b"bauta/v1 put".as_slice(), source, &owner, self.chain.as_bytes(), update.as_bytes(), self.content] {
+        for part in [b"bauta/v1 put".as_slice(), source, &owner, self.chain.as_bytes(), update.as_bytes(), self.content]
+        {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -335,8 +336,14 @@ mod tests {
         let outbox = Outbox::at(&folder.path().join("outbox"));
         assert_eq!(outbox.load("x").unwrap(), None);
         let mut job = Job::new(Path::new("/some/where"));
-        let deal = |state| DealEntry { provider: Address::new_id(1000), url: "http://h".into(), id: DealId::generate(), state };
-        job.deals = vec![deal(DealProgress::Begun), deal(DealProgress::Failed("no".into())), deal(DealProgress::Sealed)];
+        let deal = |state| DealEntry {
+            provider: Address::new_id(1000),
+            url: "http://h".into(),
+            id: DealId::generate(),
+            state,
+        };
+        job.deals =
+            vec![deal(DealProgress::Begun), deal(DealProgress::Failed("no".into())), deal(DealProgress::Sealed)];
         job.registered = Some(Registered { file: 7, version: 1, message: None, gas_used: Some(5), epoch: Some(9) });
         let key = crate::wallet::Key::generate(crate::wallet::KeyKind::Secp256k1);
         let to = Address::new_id(1);

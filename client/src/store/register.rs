@@ -7,7 +7,7 @@ use bauta_abi::{FileId, FileSpec, RegisterFileReturn, UpdateFileReturn};
 use super::job::{Job, Pending, Registered};
 use super::{Request, Store, StoreError, Watch};
 use crate::access::actor_id;
-use crate::actor::{ActorError, Call, Done, Rejection};
+use crate::actor::{ActorError, Call, Done};
 use crate::message::SignedMessage;
 use crate::node::Waiting;
 use crate::sender::{self, Cost, SendError, Sent};
@@ -103,8 +103,10 @@ impl Store<'_> {
 /// Whether a message that was signed will never have an effect: it was executed and failed, or another one took its nonce.
 fn can_never_be(error: &ActorError) -> bool {
     match error {
-        ActorError::Rejected(Rejection { executed, .. }) => executed.is_some(),
-        ActorError::Send(SendError::Refused { message, .. }) => message.contains("nonce too low"),
+        ActorError::Rejected(rejection) => rejection.executed.is_some(),
+        ActorError::Send(error) => {
+            matches!(&**error, SendError::Refused { message, .. } if message.contains("nonce too low"))
+        }
         _ => false,
     }
 }

@@ -51,7 +51,8 @@ fn with_variables(command: Command) -> Command {
 fn with_variable(arg: Arg) -> Arg {
     let Some(long) = arg.get_long().filter(|long| !matches!(*long, "help" | "version")) else { return arg };
     // Clap wants names that live as long as the program: there are a few dozen, made once.
-    let name: &'static str = Box::leak(format!("BAUTA_{}", long.to_ascii_uppercase().replace('-', "_")).into_boxed_str());
+    let name: &'static str =
+        Box::leak(format!("BAUTA_{}", long.to_ascii_uppercase().replace('-', "_")).into_boxed_str());
     let arg = match arg.get_action() {
         ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
         _ => arg,
@@ -80,7 +81,9 @@ mod tests {
     #[test]
     fn every_flag_has_its_variable() {
         fn walk(command: &Command) {
-            for arg in command.get_arguments().filter(|a| a.get_long().is_some_and(|l| !matches!(l, "help" | "version"))) {
+            for arg in
+                command.get_arguments().filter(|a| a.get_long().is_some_and(|l| !matches!(l, "help" | "version")))
+            {
                 let name = format!("BAUTA_{}", arg.get_long().unwrap().to_uppercase().replace('-', "_"));
                 assert_eq!(arg.get_env().unwrap().to_str(), Some(name.as_str()));
             }

@@ -65,7 +65,6 @@ pub enum DevnetCommand {
 
 /// `bauta devnet provider`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_precedence_over_arg = true)]
 pub struct DevnetProvider {
     /// The miner.
     pub miner: AnyAddress,

@@ -1,0 +1,276 @@
+//! Two people, two providers, one devnet: everything that the README promises, by the binary alone.
+#![allow(missing_docs)]
+
+mod support;
+
+use support::{Net, User, noise, tree};
+
+#[test]
+fn store_share_fetch_revoke() {
+    let net = Net::start(&[]);
+    let (alice, bob, carol) = (User::on(&net), User::on(&net), User::on(&net));
+    assert_eq!(alice.ok(&["init"])["published"], true);
+    assert_eq!(bob.ok(&["init"])["published"], true);
+    let again = alice.ok(&["init"]);
+    assert_eq!(again["messages"].as_array().unwrap().len(), 0, "nothing is done twice");
+    let bob_address = bob.address();
+
+    alice.write("tree/letter.txt", b"dear bob");
+    alice.write("tree/deep/noise.bin", &noise(1_500_000));
+    let put = alice.ok(&["put", "tree", "--copies", "2"]);
+    assert_eq!((&put["file_id"], &put["version"]), (&1.into(), &1.into()));
+    assert_eq!(put["providers"].as_array().unwrap().len(), 2);
+    assert!(put["providers"].as_array().unwrap().iter().all(|p| p["state"] == "sealed"), "{put}");
+
+    // The same command again: the same file, the same deals, no message, nothing spent.
+    let before = alice.ok(&["wallet", "balance"])["balance"].clone();
+    let same = alice.ok(&["put", "tree", "--copies", "2"]);
+    assert_eq!((&same["file_id"], &same["providers"]), (&put["file_id"], &put["providers"]));
+    assert_eq!(same["registration"]["cid"], put["registration"]["cid"]);
+    assert_eq!(alice.ok(&["wallet", "balance"])["balance"], before);
+
+    let listed = alice.ok(&["ls"]);
+    assert_eq!(listed["files"][0]["metadata"]["name"], "tree");
+    assert!(bob.fails(6, &["get", "1"]).contains("not open to"));
+    assert_eq!(bob.ok(&["ls", "--shared"])["files"].as_array().unwrap().len(), 0);
+    assert_eq!(alice.fails(4, &["get", "99"]), "there is no file 99");
+
+    // Carol has a wallet and no published key.
+    carol.ok(&["init", "--no-publish"]);
+    let message = alice.fails(4, &["grant", "1", &bob_address, &carol.address()]);
+    assert!(message.contains("bauta key publish") && message.contains(&carol.address()), "{message}");
+    assert_eq!(alice.ok(&["grants", "1"])["grants"].as_array().unwrap().len(), 0, "all or nobody");
+
+    let granted = alice.ok(&["grant", "1", &bob_address, "--expires", "30d"]);
+    assert_eq!(granted["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(bob.ok(&["ls", "--shared"])["files"][0]["metadata"]["name"], "tree");
+    bob.ok(&["get", "1"]);
+    assert_eq!(tree(&bob.path("tree")), tree(&alice.path("tree")));
+    assert!(bob.fails(1, &["get", "1"]).contains("--force"), "nothing is overwritten");
+    bob.ok(&["get", "1", "--force"]);
+    bob.ok(&["get", "1", "--path", "deep/noise.bin", "--range", "1000-2000", "-o", "part"]);
+    assert_eq!(std::fs::read(bob.path("part")).unwrap(), noise(1_500_000)[1000..2000]);
+    let streamed = bob.run(&["get", "1", "--path", "letter.txt", "-o", "-"]);
+    assert_eq!((streamed.code, &streamed.stdout[..]), (0, &b"dear bob"[..]), "{}", streamed.stderr);
+    assert!(bob.fails(4, &["get", "1", "--path", "nothing", "-o", "x"]).contains("not in the package"));
+    bob.fails(2, &["get", "1", "--path", "letter.txt", "--range", "8-9", "-o", "x"]);
+    bob.fails(2, &["get", "1", "-o", "-"]);
+    let verified = bob.ok(&["verify", "1"]);
+    assert!(verified["checks"].as_array().unwrap().iter().all(|check| check["ok"] == true), "{verified}");
+
+    alice.ok(&["revoke", "1", &bob_address]);
+    bob.fails(6, &["get", "1", "-o", "again"]);
+    assert!(!bob.path("again").exists());
+
+    // A new version under a new key makes a grant stale; a transfer changes who may do what.
+    alice.ok(&["grant", "1", &bob_address]);
+    alice.write("tree/letter.txt", b"dear bob, once more");
+    let updated = alice.ok(&["put", "tree", "--update", "1"]);
+    assert_eq!((&updated["file_id"], &updated["version"]), (&1.into(), &2.into()));
+    assert!(bob.fails(6, &["get", "1", "-o", "again"]).contains("stale"));
+    alice.ok(&["transfer", "1", &bob_address]);
+    alice.fails(6, &["get", "1", "-o", "again"]);
+    let text = bob.run(&["get", "1", "--path", "letter.txt", "-o", "-"]);
+    assert_eq!(text.stdout, b"dear bob, once more");
+    alice.fails(6, &["rm", "1"]);
+    bob.ok(&["rm", "1"]);
+    bob.fails(4, &["info", "1"]);
+    // What was removed is stored anew when it is put again.
+    let anew = alice.ok(&["put", "tree"]);
+    assert_eq!(anew["file_id"], 2);
+    assert_eq!(alice.ok(&["devnet", "check"])["violations"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn providers_that_lie_lose_or_stall_are_named_and_passed_over() {
+    let mut net = Net::start(&[]);
+    let alice = User::on(&net);
+    alice.ok(&["init"]);
+    let bytes = noise(300_000);
+    let path = alice.write("data.bin", &bytes);
+    let (first, second) = (net.provider(0), net.provider(1));
+    alice.ok(&["put", &path, "--provider", &first, "--provider", &second]);
+
+    alice.ok(&["devnet", "provider", &first, "--serving", "corrupt"]);
+    let run = alice.run(&["get", "1", "-o", "one"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("dropped {first}")) && run.stderr.contains(&format!("served by {second}")),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(std::fs::read(alice.path("one")).unwrap(), bytes);
+    assert!(alice.fails(7, &["verify", "1"]).contains("not this file"));
+
+    alice.ok(&["devnet", "provider", &second, "--serving", "corrupt"]);
+    let message = alice.fails(7, &["get", "1", "-o", "two"]);
+    assert!(message.contains("other bytes"), "{message}");
+
+    alice.ok(&["devnet", "provider", &first, "--serving", "lost"]);
+    alice.ok(&["devnet", "provider", &second, "--serving", "lost"]);
+    alice.fails(5, &["get", "1", "-o", "two"]);
+    assert!(!alice.path("two").exists(), "nothing half-written survives");
+    let left = std::fs::read_dir(alice.home.path().join("fetching")).unwrap().count();
+    assert_eq!(left, 0, "and nothing in the data folder");
+    assert_eq!(net.stop(), 0, "Ctrl-C is how a devnet ends");
+    alice.fails(5, &["ls"]);
+}
+
+#[test]
+fn a_bounty_from_both_ends() {
+    let net = Net::start(&[]);
+    let (alice, bob) = (User::on(&net), User::on(&net));
+    alice.ok(&["init"]);
+    bob.ok(&["init"]);
+    let path = alice.write("data.bin", &noise(200_000));
+    let provider = net.provider(0);
+    alice.ok(&["put", &path, "--provider", &provider]);
+    for index in 0..2 {
+        alice.ok(&["devnet", "provider", &net.provider(index), "--hunting", "off"]);
+    }
+    let create =
+        ["bounty", "create", "1", "--reward", "2FIL", "--replicas", "1", "--duration", "180d", "--deadline", "30d"];
+    let created = alice.ok(&[&create[..], &["--activation-bps", "1000", "--fund", "1.5"]].concat());
+    assert_eq!(created["bounty"]["escrowed"], "1500000000000000000");
+    let funded = bob.ok(&["bounty", "fund", "1", "500 milliFIL"]);
+    assert_eq!(funded["bounty"]["escrowed"], "2000000000000000000");
+    assert!(bob.fails(1, &["bounty", "fund", "1", "1"]).contains("cannot pay out that much"));
+    assert!(bob.fails(4, &["bounty", "settle", "1"]).contains("no open claim"));
+    assert!(bob.fails(6, &["bounty", "cancel", "1"]).contains("no right"));
+    bob.fails(4, &["bounty", "show", "2"]);
+
+    alice.ok(&["devnet", "provider", &provider, "take", "1"]);
+    let mut claims = alice.ok(&["bounty", "claims", "1"]);
+    for _ in 0..50 {
+        if !claims["claims"].as_array().unwrap().is_empty() {
+            break;
+        }
+        alice.ok(&["mine", "10"]);
+        claims = alice.ok(&["bounty", "claims", "1"]);
+    }
+    assert_eq!(
+        (&claims["claims"][0]["provider"], &claims["claims"][0]["status"]),
+        (&provider.clone().into(), &"open".into())
+    );
+
+    alice.ok(&["mine", "90d"]);
+    let settled = bob.ok(&["bounty", "settle", "1"]);
+    let paid: u128 = settled["paid"].as_str().unwrap().parse().unwrap();
+    assert!(paid > 1_000_000_000_000_000_000 && paid < 1_200_000_000_000_000_000, "{settled}");
+    assert!(bob.fails(1, &["bounty", "refund", "1"]).contains("not ended"));
+
+    // From here on it proves nothing, and is paid nothing.
+    alice.ok(&["devnet", "provider", &provider, "--proving", "off"]);
+    alice.ok(&["mine", "2d"]);
+    let settled = bob.ok(&["bounty", "settle", "1"]);
+    let some: u128 = settled["paid"].as_str().unwrap().parse().unwrap();
+    assert!(some < 30_000_000_000_000_000, "at most the days before the fault: {settled}");
+    alice.ok(&["mine", "100d"]);
+    bob.ok(&["bounty", "settle", "1"]);
+    let (a, b) = (alice.ok(&["bounty", "refund", "1"]), bob.ok(&["bounty", "refund", "1"]));
+    let amount = |value: &serde_json::Value| value.as_str().unwrap().parse::<u128>().unwrap();
+    let bounty = &b["bounty"];
+    assert_eq!(
+        amount(&bounty["funded"]),
+        amount(&bounty["paid"]) + amount(&bounty["refunded"]) + amount(&bounty["escrowed"])
+    );
+    assert_eq!(amount(&bounty["refunded"]), amount(&a["amount"]) + amount(&b["amount"]));
+    assert_eq!((amount(&bounty["escrowed"]), &bounty["state"]), (0, &"ended".into()));
+    assert_eq!(alice.ok(&["devnet", "check"])["violations"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn with_nothing_running_the_chain_is_in_this_process() {
+    let alone = User::alone();
+    // Nobody listens there, whatever runs on this machine.
+    let config = alone.home.path().join("config.toml");
+    std::fs::write(&config, "[networks.local]\nrpc_url = \"http://127.0.0.1:1/rpc/v1\"\n").unwrap();
+    alone.ok(&["init"]);
+    let path = alone.write("note.txt", b"nothing runs");
+    assert_eq!(alone.ok(&["put", &path])["file_id"], 1);
+    let out = alone.run(&["get", "1", "-o", "-"]);
+    assert_eq!((out.code, &out.stdout[..]), (0, &b"nothing runs"[..]), "{}", out.stderr);
+    assert_eq!(alone.ok(&["ls"])["files"].as_array().unwrap().len(), 1);
+    let deployed = alone.ok(&["deploy"]);
+    assert_eq!(deployed["new"], false, "the same code is there already");
+}
+
+#[test]
+fn deploy_installs_where_it_can_and_says_why_not() {
+    let net = Net::start(&["--without-actor", "--providers", "0"]);
+    let user = User::on(&net);
+    assert!(user.fails(3, &["init"]).contains("bauta deploy"));
+    assert_eq!(user.ok(&["deploy"])["new"], true);
+    assert_eq!(user.ok(&["deploy"])["new"], false);
+    assert_eq!(user.ok(&["init"])["published"], true);
+    let alone = User::alone();
+    for network in ["calibration", "mainnet"] {
+        let message = alone.fails(1, &["deploy", "--network", network]);
+        assert!(message.contains("native Wasm") && message.starts_with(network), "{message}");
+    }
+}
+
+#[test]
+fn an_interrupted_put_goes_on_and_does_nothing_twice() {
+    let net = Net::start(&[]);
+    let alice = User::on(&net);
+    alice.ok(&["init"]);
+    let path = alice.write("big.bin", &noise(6_000_000));
+    // Killed at ever later moments, without a chance to tidy up.
+    for millis in [30, 60, 90, 120, 160, 200, 250, 300, 400] {
+        let mut child =
+            alice.command(&["put", &path, "--copies", "2"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(millis));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let put = alice.ok(&["put", &path, "--copies", "2"]);
+    assert_eq!(put["file_id"], 1, "{put}");
+    assert_eq!(alice.ok(&["ls"])["files"].as_array().unwrap().len(), 1);
+    let deals: Vec<&str> =
+        put["providers"].as_array().unwrap().iter().map(|p| p["provider"].as_str().unwrap()).collect();
+    assert_eq!(deals.len(), 2);
+    assert_ne!(deals[0], deals[1]);
+    let again = alice.ok(&["put", &path, "--copies", "2"]);
+    assert_eq!(again["providers"], put["providers"]);
+    alice.ok(&["get", "1", "-o", "copy"]);
+    assert_eq!(std::fs::read(alice.path("copy")).unwrap(), noise(6_000_000));
+}
+
+#[test]
+fn a_file_without_a_provider_stays_here() {
+    let net = Net::start(&["--providers", "0"]);
+    let alice = User::on(&net);
+    alice.ok(&["init"]);
+    let path = alice.write("note.txt", b"mine alone");
+    let message = alice.fails(2, &["put", &path]);
+    assert!(message.contains("--no-store"), "{message}");
+    assert_eq!(alice.ok(&["ls"])["files"].as_array().unwrap().len(), 0, "nothing is registered that nobody stores");
+    let put = alice.ok(&["put", &path, "--no-store"]);
+    let car = std::path::PathBuf::from(put["car"].as_str().unwrap());
+    let out = alice.run(&["get", "1", "-o", "-"]);
+    assert_eq!((out.code, &out.stdout[..]), (0, &b"mine alone"[..]), "{}", out.stderr);
+    // A CAR that was tampered with is nobody's file.
+    let mut bytes = std::fs::read(&car).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&car, bytes).unwrap();
+    alice.fails(7, &["get", "1", "-o", "copy"]);
+    assert!(!alice.path("copy").exists());
+}
+
+#[test]
+fn who_cannot_pay_is_told_before_anything_is_sent() {
+    let net = Net::start(&["--providers", "0"]);
+    let (alice, bob) = (User::on(&net), User::on(&net));
+    alice.ok(&["init"]);
+    bob.ok(&["init", "--no-publish"]);
+    bob.fails(8, &["key", "publish"]);
+    bob.fails(8, &["wallet", "send", &alice.address(), "1"]);
+    alice.fails(8, &["wallet", "send", &bob.address(), "1000000"]);
+    let sent = alice.run(&["wallet", "send", &bob.address(), "1.5"]);
+    assert_eq!(sent.code, 0, "{}", sent.stderr);
+    assert!(sent.stderr.starts_with("network local: sending costs 1.5 FIL and at most"), "{}", sent.stderr);
+    assert_eq!(bob.ok(&["wallet", "balance"])["balance"], "1500000000000000000");
+    let quiet = alice.run(&["wallet", "send", &bob.address(), "7 attoFIL", "-q"]);
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
+}

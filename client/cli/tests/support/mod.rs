@@ -1,0 +1,187 @@
+//! Users and networks for tests: each user has a home of their own, each network is a `bauta devnet` on a free port.
+#![allow(dead_code, missing_docs)] // Every test file uses another part of it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub const BAUTA: &str = env!("CARGO_BIN_EXE_bauta");
+
+/// The binary without anything of the surrounding environment.
+pub fn bauta() -> Command {
+    let mut command = Command::new(BAUTA);
+    command.env_clear().stdin(Stdio::null());
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command
+}
+
+/// What one run did.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Run {
+    pub fn of(output: Output) -> Self {
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Self { code: output.status.code().unwrap_or(-1), stdout: output.stdout, stderr }
+    }
+
+    /// The one document on stdout.
+    pub fn json(&self) -> Value {
+        let text = String::from_utf8(self.stdout.clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "one document on one line: {text}\n{}", self.stderr);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["schema"], 1);
+        assert_eq!(value["ok"].as_bool().unwrap(), self.code == 0, "{value}");
+        if self.code != 0 {
+            assert_eq!(value["error"]["code"], self.code);
+            assert!(!value["error"]["message"].as_str().unwrap().is_empty());
+        }
+        value
+    }
+}
+
+/// A devnet that runs until this is dropped.
+pub struct Net {
+    child: Child,
+    pub banner: Value,
+    folder: TempDir,
+}
+
+impl Net {
+    pub fn start(extra: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = bauta();
+        command.env("BAUTA_HOME", folder.path()).args(["devnet", "--listen", "127.0.0.1:0", "--json"]).args(extra);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let banner: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        Self { child, banner: banner["data"].clone(), folder }
+    }
+
+    pub fn url(&self) -> String {
+        self.banner["rpc_url"].as_str().unwrap().into()
+    }
+
+    pub fn provider(&self, index: usize) -> String {
+        self.banner["providers"][index]["miner"].as_str().unwrap().into()
+    }
+
+    /// Interrupts it, as Ctrl-C does, and gives its exit code.
+    pub fn stop(&mut self) -> i32 {
+        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.stop();
+        }
+    }
+}
+
+/// Somebody with a home of their own.
+pub struct User {
+    pub home: TempDir,
+    pub work: TempDir,
+    env: Vec<(String, String)>,
+}
+
+impl User {
+    /// On the network given.
+    pub fn on(net: &Net) -> Self {
+        let mut user = Self::alone();
+        user.env.push(("BAUTA_RPC_URL".into(), net.url()));
+        user
+    }
+
+    /// With no network but what is in this process.
+    pub fn alone() -> Self {
+        Self { home: tempfile::tempdir().unwrap(), work: tempfile::tempdir().unwrap(), env: Vec::new() }
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = bauta();
+        command.env("BAUTA_HOME", self.home.path()).current_dir(self.work.path()).args(args);
+        command.envs(self.env.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.command(args).output().unwrap())
+    }
+
+    /// Runs with `--json` and gives the data of a success.
+    pub fn ok(&self, args: &[&str]) -> Value {
+        let run = self.run(&[args, &["--json"]].concat());
+        let document = run.json();
+        assert_eq!(run.code, 0, "{args:?}: {document}\n{}", run.stderr);
+        document["data"].clone()
+    }
+
+    /// Runs with `--json`, which has to fail with a code; gives the message.
+    pub fn fails(&self, code: i32, args: &[&str]) -> String {
+        let run = self.run(&[args, &["--json"]].concat());
+        let document = run.json();
+        assert_eq!(run.code, code, "{args:?}: {document}\n{}", run.stderr);
+        document["error"]["message"].as_str().unwrap().into()
+    }
+
+    pub fn address(&self) -> String {
+        self.ok(&["wallet", "default"])["address"].as_str().unwrap().into()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.work.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    }
+}
+
+/// Everything below a folder, as paths and contents.
+pub fn tree(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    fn walk(folder: &Path, base: &Path, all: &mut Vec<(PathBuf, Option<Vec<u8>>)>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let inner = path.strip_prefix(base).unwrap().to_path_buf();
+            if path.is_dir() {
+                all.push((inner, None));
+                walk(&path, base, all);
+            } else {
+                all.push((inner, Some(std::fs::read(&path).unwrap())));
+            }
+        }
+    }
+    let mut all = Vec::new();
+    walk(folder, folder, &mut all);
+    all.sort();
+    all
+}
+
+/// Bytes that are always the same and never repeat much.
+pub fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
