@@ -227,11 +227,11 @@ fn deals_that_nobody_agreed_to_or_cannot_pay_for_are_dropped() {
         let short = w.proposal(piece, 100, 179 * DAY, &price);
         let dear = w.proposal(piece, 100, 181 * DAY, &fil(1));
         for bad in [&forged, &short, &dear] {
-            assert_eq!(w.publish_all(&[bad.clone()]).err(), Some(16));
+            assert_eq!(w.publish_all(std::slice::from_ref(bad)).err(), Some(16));
         }
         let (ids, valid) = w.publish_all(&[forged, good.clone(), good.clone(), short]).unwrap();
         assert_eq!((ids.len(), valid.iter().collect::<Vec<_>>()), (1, vec![1]));
-        assert_eq!(w.publish_all(&[good.clone()]).err(), Some(16), "published twice");
+        assert_eq!(w.publish_all(std::slice::from_ref(&good)).err(), Some(16), "published twice");
         let client = w.client;
         assert_eq!(w.tell(&client, &MARKET, 2236929350, &(vec![good],)), Err(18));
     });
