@@ -249,3 +249,40 @@ fn what_is_not_an_actor_is_not_installed() {
         assert_sound(&chain);
     });
 }
+
+#[test]
+fn a_state_that_was_put_there_is_kept() {
+    on_large_stack(|| {
+        use fvm_ipld_encoding::CborStore;
+        let folder = tempfile::tempdir().unwrap();
+        let code = bauta_devnet::bundle::BAUTA_ACTOR;
+        let (id, root, leaf) = {
+            let mut chain = Chain::open(folder.path(), &genesis()).unwrap();
+            let id = chain.install(code).unwrap().address.id().unwrap();
+            assert_eq!(chain.install(code).unwrap().address.id().unwrap(), id, "installed twice");
+            let leaf = chain.store().put_cbor(&vec![7u8; 40], multihash_codetable::Code::Blake2b256).unwrap();
+            let root = chain.store().put_cbor(&(leaf, "made by hand"), multihash_codetable::Code::Blake2b256).unwrap();
+            chain.replace_state(id, root).unwrap();
+            (id, root, leaf)
+        };
+        let chain = Chain::open(folder.path(), &genesis()).unwrap();
+        assert_eq!(chain.actor(&Address::new_id(id)).unwrap().unwrap().state, root);
+        let kept: Option<Vec<u8>> = chain.store().get_cbor(&leaf).unwrap();
+        assert_eq!(kept, Some(vec![7; 40]));
+        assert_sound(&chain);
+    });
+}
+
+#[test]
+fn what_is_not_a_bundle_is_refused() {
+    on_large_stack(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bundle.car");
+        let genesis = || Genesis { bundle: Bundle::Car(file.clone()), ..genesis() };
+        let missing = Chain::in_memory(&genesis()).err().expect("there is no file");
+        assert!(format!("{missing:#}").contains("is not a bundle of built-in actors"), "{missing:#}");
+        std::fs::write(&file, b"\x0aneither a CAR").unwrap();
+        let junk = Chain::in_memory(&genesis()).err().expect("refused");
+        assert!(format!("{junk:#}").contains("is not a bundle of built-in actors"), "{junk:#}");
+    });
+}
