@@ -67,9 +67,9 @@ pub enum Error {
     #[error("the CAR has the root {found}, not {expected}")]
     WrongRoot {
         /// Whose content was asked for.
-        expected: Cid,
+        expected: Box<Cid>,
         /// What the CAR says or holds.
-        found: Cid,
+        found: Box<Cid>,
     },
     /// A block that is no proper node of a UnixFS graph.
     #[error("node {cid} is malformed: {why}")]
@@ -123,4 +123,8 @@ impl From<Error> for io::Error {
             e => io::Error::new(io::ErrorKind::InvalidData, e),
         }
     }
+}
+
+fn wrong_root(expected: &Cid, found: &Cid) -> Error {
+    Error::WrongRoot { expected: Box::new(*expected), found: Box::new(*found) }
 }

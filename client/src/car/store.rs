@@ -7,7 +7,7 @@ use cid::Cid;
 
 use super::block::{digest_of, verify};
 use super::unixfs::{self, Node};
-use super::{CarReader, Error, FileReader};
+use super::{CarReader, Error, FileReader, wrong_root};
 
 /// Most blocks of a CAR that is indexed: 8 TiB in leaves of 1 MiB, and some 600 MB of index.
 const MAX_BLOCKS: usize = 8 << 20;
@@ -40,7 +40,7 @@ impl<R: Read + Seek> CarFile<R> {
         let mut reader = CarReader::new(input)?;
         let found = *reader.root();
         if let Some(expected) = root.filter(|expected| **expected != found) {
-            return Err(Error::WrongRoot { expected: *expected, found });
+            return Err(wrong_root(expected, &found));
         }
         let mut blocks = HashMap::new();
         while let Some((cid, size)) = reader.next_head()? {

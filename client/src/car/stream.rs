@@ -9,7 +9,7 @@ use super::block::RAW;
 use super::file::MAX_DEPTH;
 use super::layout::Layout;
 use super::unixfs::{self, Node};
-use super::{Block, CarReader, Error, Link, Profile};
+use super::{Block, CarReader, Error, Link, Profile, wrong_root};
 
 /// Reads the one file of a CAR as it arrives, with bounded memory. Two orders can be read:
 ///
@@ -46,7 +46,7 @@ impl<R: Read> FileStream<R> {
     pub fn new(input: R, root: &Cid) -> Result<Self, Error> {
         let car = CarReader::new(input)?;
         if car.root() != root {
-            return Err(Error::WrongRoot { expected: *root, found: *car.root() });
+            return Err(wrong_root(root, car.root()));
         }
         Ok(FileStream { car, root: *root, order: Order::Unknown, leaf: Vec::new(), taken: 0 })
     }
@@ -85,7 +85,7 @@ impl<R: Read> FileStream<R> {
             }
             Order::ChildrenFirst(layout, due) => match self.car.next_block()? {
                 Some(block) => self.leaf_or_node(block, layout, due),
-                None => self.all_leaves(layout, due),
+                None => self.all_leaves(*layout, due),
             },
             Order::Nodes(mut due) => {
                 let Some(cid) = due.pop_front() else { return self.end() };
@@ -138,12 +138,12 @@ impl<R: Read> FileStream<R> {
         match due.pop_front() {
             Some(cid) if cid != block.cid => Err(Error::Order(cid)),
             _ if found == Some(self.root) => Ok(Order::Nodes(due)),
-            _ => Err(Error::WrongRoot { expected: self.root, found: found.unwrap_or(block.cid) }),
+            _ => Err(wrong_root(&self.root, &found.unwrap_or(block.cid))),
         }
     }
 
     /// Children first: the CAR ended with a leaf, or with a node that its last leaf filled.
-    fn all_leaves(&mut self, layout: Box<Layout>, mut due: VecDeque<Cid>) -> Result<Order, Error> {
+    fn all_leaves(&mut self, layout: Layout, mut due: VecDeque<Cid>) -> Result<Order, Error> {
         let found = layout.finish(&mut |cid, _| {
             due.push_back(*cid);
             Ok(())
@@ -153,7 +153,7 @@ impl<R: Read> FileStream<R> {
             (None, Some(link)) if link.cid == self.root => Ok(Order::Ended),
             (None, found) => {
                 let found = found.map_or_else(Cid::default, |link| link.cid);
-                Err(Error::WrongRoot { expected: self.root, found })
+                Err(wrong_root(&self.root, &found))
             }
         }
     }

@@ -165,7 +165,7 @@ fn a_stream_notices_what_is_wrong() {
     assert!(matches!(read(&parents[..3]), Err(Error::Missing(_))));
     // A CAR of something else, and one that says it is something else.
     let (other, other_car) = archive(&bytes(101), &profile);
-    assert!(matches!(FileStream::new(&other_car[..], &root), Err(Error::WrongRoot { found, .. }) if found == other));
+    assert!(matches!(FileStream::new(&other_car[..], &root), Err(Error::WrongRoot { found, .. }) if *found == other));
     let lying = join(&root, &blocks(&other_car));
     let e = FileStream::new(&lying[..], &root).and_then(read_all).unwrap_err();
     assert!(is_root(&e), "{e}");
