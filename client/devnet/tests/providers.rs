@@ -31,9 +31,20 @@ const HALF_A_YEAR: ChainEpoch = 180 * DAY;
 const SECTOR_ACTIVE: &str = "active";
 
 async fn devnet(state: Option<&Path>, providers: u64) -> Devnet {
+    spawn(config(state).with_providers(providers)).await.unwrap()
+}
+
+fn config(state: Option<&Path>) -> Config {
     let genesis = Genesis { bundle: Bundle::from_environment(), accounts: 3, ..Genesis::default() };
-    let config = Config { state: state.map(Path::to_path_buf), genesis, ..Config::default() };
-    spawn(config.with_providers(providers)).await.unwrap()
+    Config { state: state.map(Path::to_path_buf), genesis, ..Config::default() }
+}
+
+/// One whose time passes by itself.
+async fn ticking(state: Option<&Path>) -> Devnet {
+    let config = Config { block_time: Some(Duration::from_millis(40)), ..config(state) };
+    let devnet = spawn(config.with_providers(1)).await.unwrap();
+    until("a miner", || async { !devnet.info().await.unwrap().providers.is_empty() }).await;
+    devnet
 }
 
 fn bytes(seed: u8, length: usize) -> Vec<u8> {
@@ -206,13 +217,16 @@ async fn sealing_goes_on_after_a_restart() {
     let proposal = Proposal::upload(piece.clone(), HALF_A_YEAR);
     let url;
     {
-        let first = devnet(Some(folder.path()), 1).await;
+        let first = ticking(Some(folder.path())).await;
         let shop = Shop::of(&first, 0, &client).await;
         url = shop.url.clone();
-        // Uploaded, and stopped at once: the chain had no time to seal it.
         deliver(&shop.curio, id, &proposal, &file, None).await.unwrap();
+        let state = || async { shop.curio.status(id).await.unwrap().unwrap().state };
+        until("sealing", || async { state().await == DealState::Sealing }).await;
         first.shutdown().await;
     }
+    let book = std::fs::read_to_string(folder.path().join("providers/provider-0/provider.json")).unwrap();
+    assert!(book.contains("PreCommit") || book.contains("Proving"), "in the middle: {book}");
     let second = devnet(Some(folder.path()), 1).await;
     let shop = Shop::of(&second, 0, &client).await;
     assert_eq!(shop.url, url, "the port is remembered");
@@ -260,10 +274,7 @@ async fn a_book_that_is_ahead_of_the_chain_is_set_right() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_an_interval_sealing_takes_its_epochs() {
-    let genesis = Genesis { bundle: Bundle::from_environment(), accounts: 1, ..Genesis::default() };
-    let block_time = Some(Duration::from_millis(30));
-    let devnet = spawn(Config { block_time, genesis, ..Config::default() }.with_providers(1)).await.unwrap();
-    until("a miner", || async { !devnet.info().await.unwrap().providers.is_empty() }).await;
+    let devnet = ticking(None).await;
     let shop = Shop::of(&devnet, 0, &account_key(0)).await;
     let before = devnet.info().await.unwrap().epoch;
     shop.store(&bytes(10, 700), None).await;

@@ -111,9 +111,8 @@ impl Retrieval {
             }
         }
         let received = sink.finish().await.map_err(|error| self.sink_error(error))?;
-        let verified = received
-            .verify(piece)
-            .map_err(|mismatch| DealError::WrongBytes { provider: self.name(), mismatch })?;
+        let verified =
+            received.verify(piece).map_err(|mismatch| DealError::WrongBytes { provider: self.name(), mismatch })?;
         let out = out.to_path_buf();
         tokio::task::spawn_blocking(move || verified.keep(&out)).await.map_err(io::Error::other)??;
         Ok(())
