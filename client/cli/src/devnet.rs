@@ -9,13 +9,13 @@ use bauta_client::wallet::Key;
 use bauta_devnet::Config;
 use fvm_shared::clock::ChainEpoch;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Devnet, DevnetCommand, DevnetProvider, DevnetRun, Mine, Order, Serving, Switch};
 use crate::chain::Fil;
 use crate::context::Context;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use crate::local::Local;
 use crate::output::{self, Output, Rows, clean};
 use crate::span;
@@ -154,11 +154,9 @@ async fn provider(context: &mut Context, args: DevnetProvider) -> anyhow::Result
         Serving::Stall => bauta_client::node::Serving::Stall,
     });
     let settings = ProviderSettings { proving: on(args.proving), serving, hunting: on(args.hunting) };
-    if settings == ProviderSettings::default() {
-        return Err(Failure::usage("nothing to do: --proving, --serving, --hunting, or `take BOUNTY`"));
-    }
-    node.devnet_provider(&miner, &settings).await?;
-    Ok(Output::new(&Steered { miner: shown, result: Some(serde_json::to_value(settings)?) }))
+    // The answer is how the provider stands afterwards; without settings nothing changes.
+    let result = node.request("Devnet.Provider", json!([shown, settings])).await?;
+    Ok(Output::new(&Steered { miner: shown, result: Some(result) }))
 }
 
 #[derive(Serialize)]

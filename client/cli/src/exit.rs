@@ -1,6 +1,7 @@
 //! Exit codes: what a script can tell apart, and the one place where errors become codes.
 
 use std::fmt;
+use std::io;
 
 use bauta_client::access::AccessError;
 use bauta_client::actor::ActorError;
@@ -9,7 +10,7 @@ use bauta_client::bounty::BountyError;
 use bauta_client::crypt;
 use bauta_client::deal::DealError;
 use bauta_client::fetch::FetchError;
-use bauta_client::home::{ConfigError, HomeError};
+use bauta_client::home::{ConfigError, FileError, HomeError};
 use bauta_client::keyring::KeyringError;
 use bauta_client::network::EndpointError;
 use bauta_client::node::NodeError;
@@ -124,6 +125,8 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         NodeError => node,
         DealError => deal,
         crypt::Error => cipher,
+        FileError => file,
+        io::Error => disk,
         piece::Error => |_| Exit::Failed,
         KeyringError => keyring,
         WalletError => wallet,
@@ -167,7 +170,7 @@ fn fetch(error: &FetchError) -> Exit {
     match error {
         FetchError::NoSource | FetchError::Unavailable(_) => Exit::Network,
         FetchError::Corrupt(_) => Exit::Corrupt,
-        FetchError::Disk(_) => Exit::Failed,
+        FetchError::Disk(error) => disk(error),
     }
 }
 
@@ -181,7 +184,8 @@ fn store(error: &StoreError) -> Exit {
         StoreError::CarGone(error) => fetch(error),
         StoreError::Share(error) => share(error),
         StoreError::Actor(error) => actor(error),
-        StoreError::Source { .. } | StoreError::Home(_) => Exit::Failed,
+        StoreError::Source { why, .. } => disk(why),
+        StoreError::Home(error) => file(error),
     }
 }
 
@@ -190,6 +194,7 @@ fn package(error: &pack::Error) -> Exit {
         pack::Error::NoAccess(_) => Exit::NoAccess,
         pack::Error::Corrupt { .. } => Exit::Corrupt,
         pack::Error::NotFound(_) => Exit::NotFound,
+        pack::Error::Io { error, .. } => disk(error),
         _ => Exit::Failed,
     }
 }
@@ -247,10 +252,22 @@ fn cipher(error: &crypt::Error) -> Exit {
     }
 }
 
+fn disk(error: &io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failed }
+}
+
+fn file(error: &FileError) -> Exit {
+    match error {
+        FileError::Missing(_) => Exit::NotFound,
+        _ => Exit::Failed,
+    }
+}
+
 fn keyring(error: &KeyringError) -> Exit {
     match error {
         KeyringError::Missing(_) => Exit::NotFound,
         KeyringError::Locked(_) | KeyringError::WrongPassphrase(_) => Exit::NoAccess,
+        KeyringError::File(error) => file(error),
         _ => Exit::Failed,
     }
 }
@@ -259,6 +276,7 @@ fn wallet(error: &WalletError) -> Exit {
     match error {
         WalletError::Unknown(_) | WalletError::NoDefault => Exit::NotFound,
         WalletError::Locked(_) | WalletError::WrongPassphrase(_) => Exit::NoAccess,
+        WalletError::File(error) => file(error),
         _ => Exit::Failed,
     }
 }

@@ -167,10 +167,10 @@ pub async fn transfer(context: &mut Context, args: Transfer) -> anyhow::Result<O
     let identities = context.identities()?;
     let network = sender.network().clone();
     let spending = Spending::new(context.notes(), &network, &format!("transferring file {}", args.file_id));
-    let sent = share::transfer(&actor, &sender, &identities, args.file_id, &args.address.0, &spending).await?;
+    let sent = share::transfer(&actor, &sender, &identities, args.file_id, &args.to.0, &spending).await?;
     Ok(Output::new(&Shared {
         file_id: args.file_id,
-        to: vec![network.show(&args.address.0)],
+        to: vec![network.show(&args.to.0)],
         rights: None,
         expires: None,
         messages: vec![MessageRow::from(&sent)],

@@ -70,7 +70,7 @@ pub fn error(json: bool, exit: Exit, message: &str) -> Exit {
 /// Prints text that is a result, such as help.
 pub fn text(json: bool, name: &str, text: &str) -> Exit {
     if json {
-        return document(&succeeded(&json!({name: text}).to_string()), Exit::Done);
+        return document(&succeeded(&json!({name: text.trim_end()}).to_string()), Exit::Done);
     }
     line(text).map_or_else(broken_stdout, |()| Exit::Done)
 }

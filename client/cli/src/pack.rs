@@ -222,6 +222,7 @@ pub fn unpacked_to(out: &Path, unpacked: &packing::Unpacked) -> Output {
 
 /// Verifies and decrypts.
 pub async fn unpack(context: &mut Context, args: Unpack) -> anyhow::Result<Output> {
+    let car = open_car(&args.car)?;
     let identities = match &args.identity {
         Some(file) => context.identities_in(&Keyring::at(file))?,
         None => context.identities()?,
@@ -229,7 +230,6 @@ pub async fn unpack(context: &mut Context, args: Unpack) -> anyhow::Result<Outpu
     let target = Target::of(context, &args.out, args.force)?;
     let phase = Phase::begin(context.progress(), "unpacking", None);
     let work = move || -> anyhow::Result<packing::Unpacked> {
-        let car = open_car(&args.car)?;
         let mut package = open_with(car, &identities, &phase)?;
         let unpacked = target.take(&mut package, &Part::default())?;
         phase.end();

@@ -31,7 +31,7 @@ fn misread(error: &clap::Error, json: bool) -> Exit {
         ErrorKind::DisplayVersion => output::text(json, "version", &error.to_string()),
         _ if json => {
             let text = error.render().to_string();
-            let message = text.split("\n\nUsage:").next().unwrap_or(&text).trim_start_matches("error: ").trim();
+            let message = text.split("\n\n").next().unwrap_or(&text).trim_start_matches("error: ").trim();
             output::error(true, Exit::Usage, message)
         }
         _ => {

@@ -93,6 +93,21 @@ mod tests {
     }
 
     #[test]
+    fn no_command_reuses_the_name_of_a_global_flag() {
+        fn walk(command: &Command, globals: &[String]) {
+            for arg in command.get_arguments().filter(|arg| !arg.is_global_set()) {
+                assert!(!globals.contains(&arg.get_id().to_string()), "{}: {}", command.get_name(), arg.get_id());
+            }
+            command.get_subcommands().for_each(|sub| walk(sub, globals));
+        }
+        let command = command();
+        let globals: Vec<String> =
+            command.get_arguments().filter(|arg| arg.is_global_set()).map(|arg| arg.get_id().to_string()).collect();
+        assert!(globals.contains(&"address".to_string()));
+        walk(&command, &globals);
+    }
+
+    #[test]
     fn a_network_and_a_url_exclude_each_other() {
         assert!(parse(&args("bauta ls --network local --rpc-url http://x")).is_err());
         assert!(parse(&args("bauta --network local ls --rpc-url http://x")).is_err());

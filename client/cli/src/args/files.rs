@@ -125,7 +125,8 @@ pub struct Transfer {
     /// Number of the file.
     pub file_id: FileId,
     /// The new owner.
-    pub address: AnyAddress,
+    #[arg(value_name = "ADDRESS")]
+    pub to: AnyAddress,
 }
 
 /// `bauta grant`.

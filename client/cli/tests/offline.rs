@@ -1,0 +1,207 @@
+//! What needs no network: usage, pieces, packages, keys, output forms; the screens as snapshots, the round trips as code.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+
+use support::{Run, User, bauta, noise, tree};
+
+#[test]
+fn screens() {
+    let home = tempfile::tempdir().unwrap();
+    let cases = trycmd::TestCases::new();
+    cases.env("BAUTA_HOME", home.path().display().to_string());
+    cases.env("COLUMNS", "110");
+    cases.case("tests/cmd/*.trycmd").run();
+}
+
+#[test]
+fn a_package_goes_out_and_comes_back() {
+    let user = User::alone();
+    user.ok(&["key", "new"]);
+    user.write("tree/a.txt", b"one");
+    user.write("tree/b/c.bin", &noise(2_500_000));
+    let packed = user.ok(&["pack", "tree", "-o", "tree.car"]);
+    assert_eq!(user.ok(&["commp", "tree.car"])["piece_cid_v2"], packed["piece_cid_v2"]);
+    user.ok(&["unpack", "tree.car", "-o", "back"]);
+    assert_eq!(tree(&user.path("back")), tree(&user.path("tree")));
+    user.fails(1, &["unpack", "tree.car", "-o", "back"]);
+    user.fails(1, &["pack", "tree", "-o", "tree.car"]);
+    user.ok(&["pack", "tree", "-o", "tree.car", "--force"]);
+    user.ok(&["unpack", "tree.car", "-o", "back", "--force"]);
+
+    let stranger = User::alone();
+    stranger.ok(&["key", "new"]);
+    let car = user.path("tree.car").display().to_string();
+    stranger.fails(6, &["unpack", &car, "-o", "x"]);
+    let bytes = std::fs::read(&car).unwrap();
+    for (name, damaged) in [("cut", bytes[..bytes.len() / 2].to_vec()), ("flipped", flipped(&bytes, bytes.len() / 2))] {
+        let path = user.write(name, &damaged);
+        user.fails(7, &["unpack", &path, "-o", "x"]);
+    }
+    assert!(!user.path("x").exists() && !stranger.path("x").exists());
+    let leftovers: Vec<_> = std::fs::read_dir(user.work.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(leftovers.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{leftovers:?}");
+}
+
+fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[at] ^= 1;
+    bytes
+}
+
+#[test]
+fn streams_go_through_dashes() {
+    use std::io::Write;
+    use std::process::Stdio;
+    let user = User::alone();
+    user.ok(&["key", "new"]);
+    let pipe = |args: &[&str], input: &[u8]| {
+        let mut child =
+            user.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        Run::of(child.wait_with_output().unwrap())
+    };
+    let packed = pipe(&["pack", "-", "-o", "-"], b"through a pipe");
+    assert_eq!(packed.code, 0, "{}", packed.stderr);
+    let unpacked = pipe(&["unpack", "-", "-o", "-"], &packed.stdout);
+    assert_eq!((unpacked.code, &unpacked.stdout[..]), (0, &b"through a pipe"[..]), "{}", unpacked.stderr);
+    user.fails(2, &["pack", "x", "-o", "-"]);
+}
+
+#[test]
+fn keys_are_private_and_leave_only_when_asked() {
+    let user = User::alone();
+    assert!(user.fails(4, &["key", "show"]).contains("bauta init"));
+    let recipient = user.ok(&["key", "new"])["recipient"].clone();
+    user.fails(1, &["key", "new"]);
+    let file = user.home.path().join("identity.txt");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let exported = user.run(&["key", "export"]);
+    let secret = String::from_utf8(exported.stdout).unwrap();
+    assert!(secret.contains("AGE-SECRET-KEY-1"));
+    user.ok(&["key", "export", "-o", "mine.txt"]);
+    assert_eq!(std::fs::metadata(user.path("mine.txt")).unwrap().permissions().mode() & 0o777, 0o600);
+
+    // A new key stands in front of the old one, which still opens what was sealed for it.
+    let note = user.write("note", b"for the first key");
+    user.ok(&["pack", &note, "-o", "old.car"]);
+    let second = user.ok(&["key", "new", "--force"])["recipient"].clone();
+    assert_ne!(recipient, second);
+    user.ok(&["unpack", "old.car", "-o", "old.out"]);
+
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(user.fails(1, &["key", "show"]).contains("chmod 600"));
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+
+    let other = User::alone();
+    let path = user.path("mine.txt").display().to_string();
+    assert_eq!(other.ok(&["key", "import", &path])["recipient"], recipient);
+}
+
+#[test]
+fn a_passphrase_comes_from_a_file_or_a_command_and_never_from_nowhere() {
+    let user = User::alone();
+    let passphrase = user.write("pass", b"correct horse\nsecond line\n");
+    user.fails(2, &["key", "new", "--encrypt"]);
+    user.ok(&["key", "new", "--encrypt", "--password-file", &passphrase]);
+    let text = std::fs::read(user.home.path().join("identity.txt")).unwrap();
+    assert!(text.starts_with(b"age-encryption.org/"));
+    assert!(user.fails(6, &["key", "show"]).contains("--password-file"));
+    user.fails(6, &["key", "show", "--password-command", "echo wrong"]);
+    user.fails(2, &["key", "show", "--password-command", "exit 3"]);
+    let command = "printf 'correct horse\\n'";
+    user.ok(&["key", "show", "--password-command", command]);
+    user.fails(2, &["key", "show", "--password-command", command, "--password-file", &passphrase]);
+    let wallet = user.ok(&["wallet", "new", "--encrypt", "--password-file", &passphrase]);
+    let address = wallet["address"].as_str().unwrap();
+    user.fails(6, &["wallet", "export", address]);
+    user.ok(&["wallet", "export", address, "--password-file", &passphrase]);
+}
+
+#[test]
+fn wallet_keys_travel_as_lotus_writes_them() {
+    let (user, other) = (User::alone(), User::alone());
+    for kind in ["secp256k1", "bls"] {
+        let address = user.ok(&["wallet", "new", "--kind", kind])["address"].as_str().unwrap().to_string();
+        assert!(address.starts_with(if kind == "bls" { "t3" } else { "t1" }), "{address}");
+        user.ok(&["wallet", "export", &address, "-o", kind]);
+        let path = user.path(kind).display().to_string();
+        let mainnet = other.ok(&["wallet", "import", &path, "--network", "mainnet"]);
+        assert_eq!(mainnet["address"].as_str().unwrap()[1..], address[1..]);
+        assert!(mainnet["address"].as_str().unwrap().starts_with('f'));
+        assert_eq!(other.ok(&["wallet", "import", &path])["new"], false);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+        other.fails(1, &["wallet", "import", &path]);
+    }
+    let listed = user.ok(&["wallet", "list"]);
+    let keys = listed["keys"].as_array().unwrap();
+    assert_eq!(keys.iter().filter(|key| key["default"] == true).count(), 1);
+    let bls = keys.iter().find(|key| key["kind"] == "bls").unwrap()["address"].as_str().unwrap();
+    assert_eq!(user.ok(&["wallet", "default", bls])["address"], bls);
+    user.fails(4, &["wallet", "default", "t1duiiyeaoet5gw5q3342ot65oprfe5xmihni4daq"]);
+    let rubbish = user.write("rubbish", b"7b7d");
+    std::fs::set_permissions(&rubbish, PermissionsExt::from_mode(0o600)).unwrap();
+    user.fails(1, &["wallet", "import", &rubbish]);
+}
+
+#[test]
+fn usage_errors_are_json_too_wherever_the_wish_stands() {
+    for args in [&["--json", "nonsense"][..], &["ls", "--nonsense", "--json"], &["grant", "--json"], &["--json"]] {
+        let run = Run::of(bauta().args(args).env("BAUTA_HOME", "/nonexistent").output().unwrap());
+        assert_eq!(run.code, 2, "{args:?}");
+        run.json();
+        assert_eq!(run.stderr, "");
+    }
+    let by_variable = Run::of(bauta().arg("nonsense").env("BAUTA_JSON", "1").output().unwrap());
+    by_variable.json();
+    let not = Run::of(bauta().arg("nonsense").env("BAUTA_JSON", "0").output().unwrap());
+    assert!(not.stdout.is_empty() && !not.stderr.is_empty());
+}
+
+#[test]
+fn a_flag_beats_the_environment_and_that_beats_the_configuration() {
+    let user = User::alone();
+    user.ok(&["wallet", "new"]);
+    std::fs::write(user.home.path().join("config.toml"), "network = \"mainnet\"\n").unwrap();
+    assert!(user.address().starts_with('f'), "configuration");
+    let with = |args: &[&str]| {
+        let run = Run::of(
+            user.command(&[&["wallet", "default", "--json"], args].concat())
+                .env("BAUTA_NETWORK", "calibration")
+                .output()
+                .unwrap(),
+        );
+        run.json()["data"]["address"].as_str().unwrap().to_string()
+    };
+    assert!(with(&[]).starts_with('t'), "environment");
+    assert!(with(&["--network", "mainnet"]).starts_with('f'), "flag");
+    user.fails(2, &["ls", "--network", "Not A Name"]);
+    std::fs::write(user.home.path().join("config.toml"), "nonsense = 1\n").unwrap();
+    user.fails(2, &["wallet", "list"]);
+}
+
+#[test]
+fn interrupted_work_leaves_nothing() {
+    let user = User::alone();
+    user.ok(&["key", "new"]);
+    // An input without an end: only the interruption stops it.
+    let mut child = user.command(&["commp", "/dev/zero"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+
+    user.write("big", &vec![7; 64 << 20]);
+    let mut child =
+        user.command(&["pack", "big", "-o", "big.car"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(60));
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let code = child.wait().unwrap().code();
+    let names: Vec<_> = std::fs::read_dir(user.work.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    match code {
+        Some(130) => assert_eq!(names.len(), 1, "{names:?}"),
+        // A fast machine is through before it is interrupted; then the CAR is whole.
+        code => assert_eq!((code, names.len()), (Some(0), 2), "{names:?}"),
+    }
+}
