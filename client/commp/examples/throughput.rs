@@ -1,8 +1,9 @@
-//! Measures every backend beside what the machine could do at most: `cargo run -p bauta_commp --example throughput [MIB]`.
+//! Measures every backend beside what the machine could do at most: `cargo run -p bauta_commp --example throughput [MIB [BACKEND…]]`.
 //!
 //! The limit of a backend is what its instructions take when they wait for nothing: loops that only touch registers are
 //! measured in the same run, and multiplied by the instructions of a node. Times are those of the thread on the CPU, the best
-//! of several, since other programs run beside; for two threads it is the wall, so an idle machine is needed.
+//! of several, since other programs run beside; for two threads it is the wall, so an idle machine is needed. "Written" is
+//! the same in writes of 64 KiB.
 #![allow(
     unsafe_code,
     reason = "loops over instructions have to be written as such, and the CPU time of a thread asks the system"
@@ -22,7 +23,12 @@ const WINDOW: usize = 16 << 20;
 const CACHED: usize = 4 * 130_048;
 
 fn main() {
-    let mib: usize = std::env::args().nth(1).map_or(256, |mib| mib.parse().expect("a number of MiB"));
+    let mut arguments = std::env::args().skip(1);
+    let mib: usize = arguments.next().map_or(256, |mib| mib.parse().expect("a number of MiB"));
+    let mut backends: Vec<Backend> = arguments.map(|name| name.parse().expect("the name of a backend")).collect();
+    if backends.is_empty() {
+        backends.extend(Backend::ALL.into_iter().filter(|backend| backend.is_available()));
+    }
     assert!(mib >= 64, "less than 64 MiB come from the cache");
     let mut payload = vec![0u8; mib << 20];
     let mut x = 0x2545_f491_4f6c_dd1du64;
@@ -34,12 +40,12 @@ fn main() {
     }
     println!("{mib} MiB from memory; GB/s of payload; chosen by itself: {}", Backend::chosen());
     println!(
-        "{:<10}{:>10}{:>10}{:>10}{:>12}{:>10}{:>10}",
-        "backend", "1 thread", "limit", "share", "from cache", "2 wall", "2 to 1"
+        "{:<10}{:>10}{:>8}{:>8}{:>12}{:>10}{:>10}{:>10}{:>10}",
+        "backend", "1 thread", "limit", "share", "from cache", "2 (wall)", "2 to 1", "written", "by 2"
     );
     let mut first = None;
-    for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
-        let engine = Engine::new().backend(backend).expect("it is available");
+    for backend in backends {
+        let engine = Engine::new().backend(backend).expect("the CPU has the instructions");
         let piece_of = |engine: Engine, part: &[u8]| engine.piece_of(part).expect("it fits a sector");
         // Windows are short enough to run undisturbed now and then; until one is read again, the cache has seen all others.
         let (mut one, mut one_wall, mut two_wall) = (f64::MAX, f64::MAX, f64::MAX);
@@ -59,6 +65,20 @@ fn main() {
                 two_wall = two_wall.min(wall.elapsed().as_secs_f64());
             }
         }
+        let (mut written, mut written_two) = (f64::MAX, f64::MAX);
+        for window in payload.chunks_exact(WINDOW) {
+            let write = |engine: Engine| {
+                let mut comm_p = engine.comm_p();
+                window.chunks(64 << 10).for_each(|part| comm_p.update(part).expect("it fits a sector"));
+                comm_p.finish()
+            };
+            let cpu = cpu_time();
+            write(engine);
+            written = written.min(cpu_time() - cpu);
+            let wall = Instant::now();
+            write(engine.threads(2));
+            written_two = written_two.min(wall.elapsed().as_secs_f64());
+        }
         let small = &payload[..CACHED];
         let cached = best(200, || {
             std::hint::black_box(piece_of(engine, small));
@@ -70,11 +90,13 @@ fn main() {
         let (limit, share) = limit
             .map_or(("-".into(), "-".into()), |limit| (format!("{limit:.2}"), format!("{:.0} %", 100.0 * own / limit)));
         println!(
-            "{:<10}{own:>10.2}{limit:>10}{share:>10}{:>12.2}{:>10.2}{:>10.2}",
+            "{:<10}{own:>10.2}{limit:>8}{share:>8}{:>12.2}{:>10.2}{:>10.2}{:>10.2}{:>10.2}",
             backend.to_string(),
             rate(CACHED, cached),
             rate(WINDOW, two_wall),
-            one_wall / two_wall
+            one_wall / two_wall,
+            rate(WINDOW, written),
+            rate(WINDOW, written_two)
         );
     }
 }

@@ -74,7 +74,13 @@ impl CommP {
         while !payload.is_empty() {
             let unit = self.unit();
             if self.buffer.is_empty() && payload.len() >= unit {
-                let n = if unit == CHUNK { self.absorb_chunks(payload) } else { self.absorb_batch(payload) };
+                let n = if self.is_for_all(payload) {
+                    self.share_out(payload)
+                } else if unit == CHUNK {
+                    self.absorb_chunk(payload)
+                } else {
+                    self.absorb_batch(payload)
+                };
                 payload = &payload[n..];
             } else {
                 let n = payload.len().min(unit - self.buffer.len());
@@ -160,32 +166,43 @@ impl CommP {
         self.collect(false);
     }
 
-    /// Takes whole chunks from the front of a payload that holds some: says how many bytes.
-    fn absorb_chunks(&mut self, payload: &[u8]) -> usize {
-        let threads = self.engine.threads;
-        let chunks = payload.len() / CHUNK;
+    /// Takes a chunk from the front of a payload that holds one: says how many bytes. It is copied for a worker or, when all
+    /// have enough to do, hashed at once.
+    fn absorb_chunk(&mut self, payload: &[u8]) -> usize {
         let (kernel, keep) = (self.kernel(), self.engine.keep);
-        if chunks < SHARED_OUT * threads {
-            // Copied for a worker or, when all have enough to do, hashed at once.
-            let workers = self.workers.get_or_insert_with(|| Workers::start(threads - 1, kernel, keep));
-            match workers.spare() {
-                Some(mut spare) => {
-                    spare.clear();
-                    spare.extend_from_slice(&payload[..CHUNK]);
-                    workers.send(spare);
-                }
-                None => workers.record(chunk_nodes(kernel, &payload[..CHUNK], keep)),
+        let chunk = &payload[..CHUNK];
+        let workers = self.workers.get_or_insert_with(|| Workers::start(self.engine.threads - 1, kernel, keep));
+        match workers.spare() {
+            Some(mut spare) => {
+                spare.clear();
+                spare.extend_from_slice(chunk);
+                workers.send(spare);
             }
-            self.collect(false);
-            self.absorbed += CHUNK as u64;
-            return CHUNK;
+            None => workers.record(chunk_nodes(kernel, chunk, keep)),
         }
+        self.collect(false);
+        self.absorbed += CHUNK as u64;
+        CHUNK
+    }
+
+    /// Says whether a payload is worth sharing out, and stands where a chunk begins.
+    fn is_for_all(&self, payload: &[u8]) -> bool {
+        let threads = self.engine.threads;
+        threads > 1 && self.absorbed.is_multiple_of(CHUNK as u64) && payload.len() / CHUNK >= SHARED_OUT * threads
+    }
+
+    /// Takes all whole chunks from the front of a payload: says how many bytes. The threads hash them where they lie; the
+    /// very first chunk, which brings the leftmost path, is the caller's.
+    fn share_out(&mut self, payload: &[u8]) -> usize {
+        let (kernel, keep, threads) = (self.kernel(), self.engine.keep, self.engine.threads);
+        let shared = &payload[..payload.len() / CHUNK * CHUNK];
+        let (first, rest) = shared.split_at(if self.absorbed == 0 { CHUNK } else { 0 });
         self.collect(true);
-        let shared = &payload[..chunks * CHUNK];
-        for (height, nodes) in scatter(shared, threads, kernel, keep) {
+        let absorb_first = || first.chunks_exact(BATCH).for_each(|batch| _ = self.absorb_batch(batch));
+        for (height, nodes) in scatter(rest, threads, kernel, keep, absorb_first) {
             nodes.into_iter().for_each(|node| self.frontier.push(height, node));
         }
-        self.absorbed += shared.len() as u64;
+        self.absorbed += rest.len() as u64;
         shared.len()
     }
 

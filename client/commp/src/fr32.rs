@@ -22,7 +22,7 @@ pub fn padded_size_of(payload_size: u64) -> Result<PaddedPieceSize, Error> {
 }
 
 /// Spreads payload over four leaves a quad; `leaves` has room for exactly that. The last quad may be short: zeros follow.
-#[inline]
+#[inline(always)]
 pub(crate) fn spread(payload: &[u8], leaves: &mut [Commitment]) {
     let (quads, last) = payload.as_chunks::<QUAD>();
     let (leaves, rest) = leaves.as_chunks_mut::<4>();

@@ -118,24 +118,23 @@ impl Drop for Workers {
     }
 }
 
-/// Hashes whole chunks where they lie, on so many threads, one of them the caller's. Gives their nodes in order.
-pub(crate) fn scatter(chunks: &[u8], threads: usize, kernel: Kernel, level: u8) -> Vec<Nodes> {
+/// Hashes whole chunks where they lie, on so many threads, one of them the caller's, which first does something else. Gives
+/// their nodes in order.
+pub(crate) fn scatter(chunks: &[u8], threads: usize, kernel: Kernel, level: u8, first: impl FnOnce()) -> Vec<Nodes> {
     let next = AtomicUsize::new(0);
     let chunks: Vec<&[u8]> = chunks.chunks_exact(CHUNK).collect();
     let work = || {
-        let mut nodes = Vec::new();
-        while let Some(chunk) = {
+        let mut done = Vec::new();
+        loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            chunks.get(number).map(|c| (number, c))
-        } {
-            nodes.push((chunk.0, chunk_nodes(kernel, chunk.1, level)));
+            let Some(chunk) = chunks.get(number) else { break done };
+            done.push((number, chunk_nodes(kernel, chunk, level)));
         }
-        nodes
     };
     let mut nodes = thread::scope(|scope| {
-        let others =
-            (1..threads).map_while(|_| thread::Builder::new().name("commp".into()).spawn_scoped(scope, work).ok());
-        let others: Vec<_> = others.collect();
+        let start = |_| thread::Builder::new().name("commp".into()).spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..threads).map_while(start).collect();
+        first();
         let mut nodes = work();
         for other in others {
             nodes.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
