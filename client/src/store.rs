@@ -30,11 +30,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bauta_abi::{FileId, FileSpec};
+use bauta_abi::{FileId, FileSpec, GrantState, Rights};
+use fvm_shared::ActorID;
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 
-use crate::access::actor_id;
+use crate::access::{AccessError, actor_id};
 use crate::actor::{Actor, ActorError};
 use crate::crypt::Recipient;
 use crate::deal::{self, DealError};
@@ -308,10 +309,23 @@ impl<'a> Store<'a> {
     async fn owner_of(&self, request: &Request) -> Result<Recipient, StoreError> {
         let Some(id) = request.update else { return Ok(self.recipient.clone()) };
         let record = self.actor.file(id).await?.ok_or(StoreError::NoSuchFile(id))?;
-        if Some(record.owner) == actor_id(self.actor, &self.sender.address()).await? {
+        let me = actor_id(self.actor, &self.sender.address()).await?;
+        if Some(record.owner) == me {
             return Ok(self.recipient.clone());
         }
+        // Better before anything is uploaded than after.
+        self.may_write(id, me).await.map_err(ShareError::from)?;
         Ok(share::recipient_of(self.actor, &Address::new_id(record.owner)).await?)
+    }
+
+    async fn may_write(&self, id: FileId, me: Option<ActorID>) -> Result<(), AccessError> {
+        let no_grant = || AccessError::NoGrant { id, who: self.sender.network().show(&self.sender.address()) };
+        let grant = self.actor.grant(id, &Address::new_id(me.ok_or_else(no_grant)?)).await?.ok_or_else(no_grant)?;
+        match grant.state {
+            GrantState::Expired => Err(AccessError::Expired { id, at: grant.expiration }),
+            _ if !grant.rights.contains(Rights::WRITE) => Err(AccessError::NoRight { id, right: "write" }),
+            _ => Ok(()),
+        }
     }
 
     /// Removes the CAR once providers have it for good; keeps it where nobody else has it.

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bauta_client::access::AccessError;
 use bauta_client::deal::DealError;
 use bauta_client::fetch::{self, Source, Watch};
 use bauta_client::network::Network;
 use bauta_client::pack::{self as packing, Key, Package};
+use tempfile::TempDir;
 
 use crate::args::Get;
 use crate::context::Context;
@@ -60,6 +62,23 @@ impl Watch for Download {
     }
 }
 
+/// How old a download has to be to be somebody's who was killed.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A folder for one download, gone when it is dropped; removes what killed processes left behind.
+pub fn room_for_a_piece(context: &Context) -> anyhow::Result<TempDir> {
+    let folder = context.home().data().join("fetching");
+    bauta_client::home::create_private_folder(&folder)?;
+    for entry in std::fs::read_dir(&folder)?.flatten() {
+        let age = entry.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > ABANDONED) {
+            // Another process may be removing it, too.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(tempfile::Builder::new().prefix("piece-").tempdir_in(&folder)?)
+}
+
 /// Fetches, verifies, decrypts.
 pub async fn get(context: &mut Context, args: Get) -> anyhow::Result<Output> {
     let actor = context.actor().await?;
@@ -78,9 +97,7 @@ pub async fn get(context: &mut Context, args: Get) -> anyhow::Result<Output> {
     let providers: Vec<_> = args.provider.iter().map(|provider| provider.0).collect();
     let sources = open::sources(context, &actor, &record, &providers).await?;
     let piece = fetch::piece_of(&access.record.file);
-    let folder = context.home().data().join("fetching");
-    bauta_client::home::create_private_folder(&folder)?;
-    let held = tempfile::Builder::new().prefix("piece-").tempdir_in(&folder)?;
+    let held = room_for_a_piece(context)?;
     let car = held.path().join("piece.car");
     let download = Download::new(context.notes(), &network, context.progress(), piece.payload_size);
     let fetched = fetch::fetch(&piece, &sources, &car, &download).await?;

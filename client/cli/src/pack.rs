@@ -158,7 +158,7 @@ pub async fn commp(context: &mut Context, args: Commp) -> anyhow::Result<Output>
     let show = context.progress();
     let work = move || -> anyhow::Result<PieceInfo> {
         if is_dash(&args.file) {
-            return commp_of(Counted::new(io::stdin().lock(), Phase::begin(show, "hashing", None)));
+            return commp_of(io::stdin().lock(), Phase::begin(show, "hashing", None));
         }
         let failed = |e: io::Error| anyhow::Error::new(e).context(args.file.display().to_string());
         let file = File::open(&args.file).map_err(failed)?;
@@ -169,17 +169,19 @@ pub async fn commp(context: &mut Context, args: Commp) -> anyhow::Result<Output>
                 format!("{} is a folder: `bauta pack` makes a piece of it", args.file.display()),
             ));
         }
-        commp_of(Counted::new(file, Phase::begin(show, "hashing", Some(about.len()))))
+        commp_of(file, Phase::begin(show, "hashing", Some(about.len())))
     };
     let piece = tokio::task::spawn_blocking(work).await??;
     Ok(Output::new(&Commitment { piece: Piece::from(&piece) }))
 }
 
-fn commp_of(mut reader: impl Read) -> anyhow::Result<PieceInfo> {
+fn commp_of(reader: impl Read, phase: Phase) -> anyhow::Result<PieceInfo> {
+    let mut reader = Counted::new(reader, phase.clone());
     let (mut comm_p, mut buffer) = (CommP::new(), vec![0; 1 << 20]);
     loop {
         let n = reader.read(&mut buffer)?;
         if n == 0 {
+            phase.end();
             return Ok(comm_p.finish());
         }
         comm_p.update(&buffer[..n])?;

@@ -1,8 +1,8 @@
 //! Progress on stderr, and the flag that Ctrl-C raises for work that runs in threads.
 
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -58,7 +58,8 @@ struct Inner {
     show: Show,
     bar: ProgressBar,
     started: Instant,
-    last: std::sync::Mutex<Instant>,
+    last: Mutex<Instant>,
+    over: AtomicBool,
 }
 
 impl Phase {
@@ -79,7 +80,14 @@ impl Phase {
         bar.set_style(ProgressStyle::with_template(template).expect("the template is a constant"));
         bar.set_message(name.to_string());
         let now = Instant::now();
-        Self(Arc::new(Inner { name: name.into(), show, bar, started: now, last: std::sync::Mutex::new(now) }))
+        Self(Arc::new(Inner {
+            name: name.into(),
+            show,
+            bar,
+            started: now,
+            last: Mutex::new(now),
+            over: AtomicBool::new(false),
+        }))
     }
 
     /// Counts bytes.
@@ -95,8 +103,11 @@ impl Phase {
         }
     }
 
-    /// Ends the phase.
+    /// Ends the phase; once.
     pub fn end(&self) {
+        if self.0.over.swap(true, Ordering::Relaxed) {
+            return;
+        }
         self.0.bar.finish_and_clear();
         if self.0.show == Show::Plain {
             self.0.line(", done");

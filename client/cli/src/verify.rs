@@ -15,7 +15,7 @@ use crate::args::Verify;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::files::shown;
-use crate::get::Download;
+use crate::get::{Download, room_for_a_piece};
 use crate::open;
 use crate::output::{Output, Rows, clean};
 
@@ -106,9 +106,7 @@ async fn serves(
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let (piece, name) = (fetch::piece_of(file), open::source_name(network, source));
-    let folder = context.home().data().join("fetching");
-    bauta_client::home::create_private_folder(&folder)?;
-    let held = tempfile::Builder::new().prefix("piece-").tempdir_in(&folder)?;
+    let held = room_for_a_piece(context)?;
     let car = held.path().join("piece.car");
     // Who does not answer is in the findings already; the notes of a download would say it twice.
     let download = Download::new(crate::output::Notes::new(true), network, context.progress(), piece.payload_size);

@@ -274,3 +274,50 @@ fn who_cannot_pay_is_told_before_anything_is_sent() {
     let quiet = alice.run(&["wallet", "send", &bob.address(), "7 attoFIL", "-q"]);
     assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn the_network_is_the_one_that_was_meant() {
+    let net = Net::start(&["--providers", "0"]);
+    let (alice, lotus) = (User::on(&net), User::alone());
+    alice.ok(&["init"]);
+    let port = net.url().split(':').nth(2).unwrap().split('/').next().unwrap().to_string();
+
+    // As Lotus's users name their node.
+    let run = |args: &[&str], info: &str| {
+        support::Run::of(lotus.command(&[args, &["--json"]].concat()).env("FULLNODE_API_INFO", info).output().unwrap())
+    };
+    let listed = run(&["wallet", "balance", &alice.address()], &format!("/ip4/127.0.0.1/tcp/{port}/http"));
+    assert_eq!(listed.json()["data"]["network"], "local");
+    assert_eq!(run(&["ls", "--owner", "t01"], "nonsense").code, 2);
+
+    // A node of another network than the configuration says: nothing is sent there.
+    let config = format!("[networks.calibration]\nrpc_url = \"{}\"\nactor = \"t064\"\n", net.url());
+    std::fs::write(lotus.home.path().join("config.toml"), config).unwrap();
+    lotus.ok(&["wallet", "new"]);
+    let message = lotus.fails(2, &["wallet", "send", &alice.address(), "1", "--network", "calibration"]);
+    assert!(message.contains("`calibration`") && message.contains("bauta-local"), "{message}");
+}
+
+#[test]
+fn whoever_may_write_writes_for_the_owner() {
+    let net = Net::start(&[]);
+    let (alice, bob) = (User::on(&net), User::on(&net));
+    alice.ok(&["init"]);
+    bob.ok(&["init"]);
+    let path = alice.write("note.txt", b"first");
+    alice.ok(&["put", &path, "--grant", &bob.address()]);
+    let theirs = bob.write("note.txt", b"second");
+    assert!(bob.fails(6, &["put", &theirs, "--update", "1"]).contains("does not allow to write"));
+    let begun = tree(&bob.home.path().join("journal/local"))
+        .into_iter()
+        .filter(|(path, _)| path.extension().is_none_or(|e| e != "lock"));
+    assert_eq!(begun.count(), 0, "nothing was packed, and so nothing uploaded");
+    alice.ok(&["grant", "1", &bob.address(), "--rights", "read,write"]);
+    let put = bob.ok(&["put", &theirs, "--update", "1"]);
+    assert_eq!(put["version"], 2);
+    assert_eq!(bob.ok(&["put", &theirs, "--update", "1"])["version"], 2, "the same again is nothing new");
+    let read = alice.run(&["get", "1", "-o", "-"]);
+    assert_eq!((read.code, &read.stdout[..]), (0, &b"second"[..]), "{}", read.stderr);
+    assert!(bob.fails(6, &["get", "1", "-o", "x"]).contains("stale"));
+    bob.fails(4, &["put", &theirs, "--update", "7"]);
+}

@@ -205,3 +205,18 @@ fn interrupted_work_leaves_nothing() {
         code => assert_eq!((code, names.len()), (Some(0), 2), "{names:?}"),
     }
 }
+
+#[test]
+fn progress_is_on_stderr_and_only_where_it_is_wanted() {
+    let user = User::alone();
+    let path = user.write("bytes", &noise(5_000_000));
+    let plain = user.run(&["commp", &path, "--progress", "plain"]);
+    let lines: Vec<&str> = plain.stderr.lines().collect();
+    assert!(
+        matches!(lines[..], [.., last] if last.starts_with("hashing: 4.77 MiB of 4.77 MiB") && last.ends_with("done")),
+        "{lines:?}"
+    );
+    assert_eq!(lines.iter().filter(|line| line.ends_with("done")).count(), 1);
+    assert_eq!(user.run(&["commp", &path]).stderr, "", "no terminal, no bar");
+    assert_eq!(user.run(&["commp", &path, "--progress", "plain", "--quiet"]).stderr, "");
+}
