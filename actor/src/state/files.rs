@@ -14,7 +14,7 @@ use super::{Map, State, blocks};
 use crate::error::{Error, Result};
 
 /// Owner to the newest place of their list: small numbers, changed by every registration, so they wait in the root.
-pub type Heads = Map<ActorID, u64, 32, 8, 32>;
+pub type Heads = Map<ActorID, u64, 32, 8, 16>;
 /// Places that a file has left, to the next older place in that list (0: none).
 pub type Departed = Map<u64, u64, 16, 8, 8>;
 

@@ -173,3 +173,6 @@ fn walk(
         Err(e) => wrong.push(e.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

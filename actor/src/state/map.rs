@@ -21,6 +21,9 @@ impl<T: Ord + Copy + Serialize + DeserializeOwned + std::fmt::Debug> Key for T {
 pub trait Value: Clone + Serialize + DeserializeOwned {}
 impl<T: Clone + Serialize + DeserializeOwned> Value for T {}
 
+/// How many times `BUFFER` may wait in a node that has just passed changes to one child.
+const PATIENCE: usize = 2;
+
 type Change<K, V> = (K, Option<V>);
 
 /// `[changes, children]`: the root node of a map, kept in whatever block owns it.
@@ -155,9 +158,11 @@ impl<K: Key, V: Value, const LEAF: usize, const FAN: usize, const BUFFER: usize>
         }
     }
 
-    /// Passes changes down until no more than `BUFFER` wait.
+    /// Passes changes down if more than `BUFFER` wait: to one child, so that a message pays for one path, as long as that is enough.
     fn settle(&mut self, store: &impl Blockstore) -> Result<()> {
-        while !self.is_leaf() && self.changes.len() > BUFFER {
+        let mut most = BUFFER;
+        while !self.is_leaf() && self.changes.len() > most {
+            most = PATIENCE * BUFFER;
             let (at, range) = self.fullest();
             let mut child: Self = blocks::get(store, &self.children[at].1)?;
             self.changes.drain(range).for_each(|change| child.absorb(change));
@@ -233,7 +238,7 @@ impl<K: Key, V: Value, const LEAF: usize, const FAN: usize, const BUFFER: usize>
         say(keys().all(within), "a key is out of its range");
         say(links().skip(1).all(within), "a child is out of its range");
         say(self.children.len() <= FAN, "it has too many children");
-        let most = if self.is_leaf() { LEAF } else { BUFFER };
+        let most = if self.is_leaf() { LEAF } else { PATIENCE * BUFFER };
         say(self.changes.len() <= most, "it has too many changes");
         say(!self.is_leaf() || self.changes.iter().all(|c| c.1.is_some()), "a leaf has a removal");
         for (at, (key, link)) in self.children.iter().enumerate() {
@@ -273,3 +278,6 @@ fn overlay<K: Key, V: Value>(older: &[Change<K, V>], newer: &[Change<K, V>]) -> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
