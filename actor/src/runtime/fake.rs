@@ -150,6 +150,11 @@ impl Chain {
         self.root = root;
     }
 
+    /// The same chain with one block of our state lost.
+    pub fn without_block(&self, link: &Cid) -> Self {
+        Self { store: self.store.without(link), ..self.clone() }
+    }
+
     /// The blocks of the chain.
     pub fn blocks(&self) -> &Blocks {
         &self.store

@@ -29,6 +29,13 @@ impl Blocks {
         self.gas.take()
     }
 
+    /// A copy without one block.
+    pub fn without(&self, link: &Cid) -> Self {
+        let mut blocks = self.blocks.borrow().clone();
+        blocks.remove(link);
+        Self { blocks: Rc::new(RefCell::new(blocks)), ..Self::default() }
+    }
+
     /// All blocks.
     pub fn all(&self) -> Vec<(Cid, Vec<u8>)> {
         self.blocks.borrow().iter().map(|(link, bytes)| (*link, bytes.to_vec())).collect()
