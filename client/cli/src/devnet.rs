@@ -1,6 +1,7 @@
 //! `bauta devnet` and `bauta mine`: the local Filecoin, run or steered.
 
 use std::fmt;
+use std::time::Duration;
 
 use bauta_client::address::Address;
 use bauta_client::network::Network;
@@ -104,7 +105,7 @@ async fn serve(context: &mut Context, args: DevnetRun) -> anyhow::Result<Output>
     if let Some(bundle) = &args.bundle {
         config.genesis.bundle = bauta_devnet::bundle::Bundle::Car(bundle.clone());
     }
-    let local = Local::spawn(&state, config, args.providers.map(u64::from)).await?;
+    let local = Local::spawn(&state, config, args.providers.map(u64::from), Duration::ZERO).await?;
     let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let banner = match local.node().devnet_info().await.map_err(Into::into).and_then(|info| Banner::of(&info)) {
         Ok(banner) => banner,

@@ -28,12 +28,18 @@ pub struct Local {
 impl Local {
     /// Opens the chain of a folder, or begins one there; nothing is served but to this process.
     pub async fn open(state: &Path) -> anyhow::Result<Self> {
-        Self::spawn(state, Config::default(), None).await
+        Self::spawn(state, Config::default(), None, PATIENCE).await
     }
 
     /// Runs the chain of a folder as the configuration says, with so many providers, or those that it had and at least two.
-    pub async fn spawn(state: &Path, config: Config, providers: Option<u64>) -> anyhow::Result<Self> {
-        let lock = wait_for_lock(state).await?;
+    /// `patience` is how long another process may hold the folder.
+    pub async fn spawn(
+        state: &Path,
+        config: Config,
+        providers: Option<u64>,
+        patience: Duration,
+    ) -> anyhow::Result<Self> {
+        let lock = wait_for_lock(state, patience).await?;
         let count = providers.unwrap_or_else(|| known_providers(state).max(PROVIDERS));
         let config = Config { state: Some(state.into()), check: Some(check), ..config }.with_providers(count);
         let devnet = spawn(config).await?;
@@ -92,13 +98,13 @@ impl Blockstore for Blocks<'_> {
     }
 }
 
-async fn wait_for_lock(state: &Path) -> anyhow::Result<Lock> {
+async fn wait_for_lock(state: &Path, patience: Duration) -> anyhow::Result<Lock> {
     let path = state.with_extension("lock");
     let begun = Instant::now();
     loop {
         match Lock::take(&path) {
             Ok(lock) => return Ok(lock),
-            Err(FileError::Busy(_)) if begun.elapsed() < PATIENCE => {
+            Err(FileError::Busy(_)) if begun.elapsed() < patience => {
                 tokio::time::sleep(Duration::from_millis(100)).await
             }
             Err(FileError::Busy(_)) => {

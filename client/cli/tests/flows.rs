@@ -191,6 +191,10 @@ fn with_nothing_running_the_chain_is_in_this_process() {
     let out = alone.run(&["get", "1", "-o", "-"]);
     assert_eq!((out.code, &out.stdout[..]), (0, &b"nothing runs"[..]), "{}", out.stderr);
     assert_eq!(alone.ok(&["ls"])["files"].as_array().unwrap().len(), 1);
+    // Two commands at once take turns.
+    let both = [alone.command(&["ls", "--json"]), alone.command(&["wallet", "balance", "--json"])];
+    let both = both.map(|mut command| command.stdout(std::process::Stdio::null()).spawn().unwrap());
+    assert!(both.into_iter().all(|mut child| child.wait().unwrap().success()));
     let deployed = alone.ok(&["deploy"]);
     assert_eq!(deployed["new"], false, "the same code is there already");
 }

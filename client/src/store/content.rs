@@ -2,9 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
 
@@ -29,8 +28,8 @@ fn entry(
     read: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> io::Result<()> {
     let kind = about.file_type();
-    text(hash, inner.as_os_str().as_bytes());
-    hash.update(about.mode().to_le_bytes());
+    text(hash, inner.as_os_str().as_encoded_bytes());
+    hash.update(mode(about).to_le_bytes());
     if kind.is_dir() {
         let mut children =
             fs::read_dir(path)?.map(|child| child.map(|c| c.file_name())).collect::<io::Result<Vec<_>>>()?;
@@ -43,15 +42,30 @@ fn entry(
         }
         return Ok(());
     }
-    hash.update(about.mtime().to_le_bytes());
-    hash.update(about.mtime_nsec().to_le_bytes());
+    let modified = about.modified()?;
+    let (before, distance) = match modified.duration_since(UNIX_EPOCH) {
+        Ok(since) => (0u8, since),
+        Err(earlier) => (1, earlier.duration()),
+    };
+    hash.update([before]);
+    hash.update(distance.as_nanos().to_le_bytes());
     if kind.is_symlink() {
-        text(hash, fs::read_link(path)?.as_os_str().as_bytes());
+        text(hash, fs::read_link(path)?.as_os_str().as_encoded_bytes());
     } else if kind.is_file() {
         hash.update(about.len().to_le_bytes());
         hash.update(bytes_of(path, read)?);
     }
     Ok(())
+}
+
+#[cfg(unix)]
+fn mode(about: &fs::Metadata) -> u32 {
+    std::os::unix::fs::MetadataExt::mode(about)
+}
+
+#[cfg(not(unix))]
+fn mode(about: &fs::Metadata) -> u32 {
+    u32::from(about.permissions().readonly())
 }
 
 fn text(hash: &mut Sha256, text: &[u8]) {
@@ -71,7 +85,7 @@ fn bytes_of(path: &Path, read: &mut dyn FnMut(u64) -> io::Result<()>) -> io::Res
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::time::{Duration, SystemTime};

@@ -202,7 +202,7 @@ impl Identity<'_> {
     /// The job's name.
     pub fn name(&self) -> String {
         let mut hash = Sha256::new();
-        let source = std::os::unix::ffi::OsStrExt::as_bytes(self.source.as_os_str());
+        let source = self.source.as_os_str().as_encoded_bytes();
         let update = self.update.map(|id| id.to_string()).unwrap_or_default();
         let owner = self.owner.to_bytes();
         for part in [b"bauta/v1 put".as_slice(), source, &owner, self.chain.as_bytes(), update.as_bytes(), self.content]
