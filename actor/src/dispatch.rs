@@ -2,7 +2,7 @@
 
 use bauta_abi::{CONSTRUCTOR, Method, Wire, decode, encode};
 use fvm_ipld_encoding::ipld_block::IpldBlock;
-use fvm_ipld_encoding::{CBOR, DAG_CBOR, to_vec};
+use fvm_ipld_encoding::{CBOR, DAG_CBOR, from_slice, to_vec};
 use fvm_shared::EMPTY_ARR_CID;
 
 use crate::error::{Error, Result};
@@ -42,7 +42,8 @@ pub fn dispatch<R: Runtime>(rt: &mut R, method: u64, params: Option<IpldBlock>) 
         Method::CreateBounty => call(rt, params, bounties::create_bounty),
         Method::FundBounty => run(rt, params, bounties::fund_bounty),
         Method::SectorContentChanged => {
-            let told = decoded(params);
+            // Not `decode`: a miner is understood whatever form it chooses.
+            let told = cbor(params).and_then(|data| from_slice(&data).map_err(|e| Error::Malformed(e.to_string())));
             reply(bounties::sector_content_changed(rt, told)?)
         }
         Method::ClaimBounty => call(rt, params, bounties::claim_bounty),
@@ -84,11 +85,15 @@ fn run<R: Runtime, P: Wire>(
 }
 
 fn decoded<P: Wire>(params: Option<IpldBlock>) -> Result<P> {
+    Ok(decode(&cbor(params)?)?)
+}
+
+fn cbor(params: Option<IpldBlock>) -> Result<Vec<u8>> {
     let block = params.ok_or_else(|| Error::Malformed("there are none".into()))?;
-    if !matches!(block.codec, CBOR | DAG_CBOR) {
-        return Err(Error::Malformed(format!("codec {:#x}", block.codec)));
+    match block.codec {
+        CBOR | DAG_CBOR => Ok(block.data),
+        codec => Err(Error::Malformed(format!("codec {codec:#x}"))),
     }
-    Ok(decode(&block.data)?)
 }
 
 fn reply<T: Wire>(value: T) -> Result<Reply> {

@@ -164,12 +164,20 @@ pub struct BountyRecord {
     pub ended: bool,
 }
 
-impl Wire for BountyRecord {}
+impl Wire for BountyRecord {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        self.terms.check()
+    }
+}
 
 /// The bounty, or null where there is none.
 pub type GetBountyReturn = Option<BountyRecord>;
 
-impl Wire for GetBountyReturn {}
+impl Wire for GetBountyReturn {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        self.as_ref().map_or(Ok(()), Wire::check)
+    }
+}
 
 /// `[cursor, limit]`, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -195,7 +203,11 @@ pub struct ListBountiesReturn {
     pub cursor: Option<u64>,
 }
 
-impl Wire for ListBountiesReturn {}
+impl Wire for ListBountiesReturn {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        self.bounties.iter().try_for_each(|(_, record)| record.check())
+    }
+}
 
 /// `[id, cursor, limit]`, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]

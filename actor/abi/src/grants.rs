@@ -216,7 +216,11 @@ pub struct ListGrantsReturn {
     pub cursor: Option<u64>,
 }
 
-impl Wire for ListGrantsReturn {}
+impl Wire for ListGrantsReturn {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        self.grants.iter().try_for_each(|(_, grant)| grant.check())
+    }
+}
 
 /// `[address, cursor, limit]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -244,4 +248,8 @@ pub struct ListSharedReturn {
     pub cursor: Option<u64>,
 }
 
-impl Wire for ListSharedReturn {}
+impl Wire for ListSharedReturn {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        self.grants.iter().try_for_each(|(_, grant)| grant.check())
+    }
+}

@@ -54,9 +54,16 @@ impl From<OutOfBounds> for WireError {
 
 /// Decodes one value and checks its bounds.
 ///
+/// A value has one form, so that every body of the actor takes the same bytes: what does not encode to the same bytes again (amounts
+/// with leading zeros, a number where the library would take it for an empty list) is malformed.
+///
 /// Errors: [`WireError::Malformed`] (another form, trailing bytes), [`WireError::OutOfBounds`].
 pub fn decode<T: Wire>(bytes: &[u8]) -> Result<T, WireError> {
-    let value: T = from_slice(bytes).map_err(|e| WireError::Malformed(e.to_string()))?;
+    let malformed = |why: String| WireError::Malformed(why);
+    let value: T = from_slice(bytes).map_err(|e| malformed(e.to_string()))?;
+    if to_vec(&value).map_err(|e| malformed(e.to_string()))? != bytes {
+        return Err(malformed("not the one form of this value".into()));
+    }
     value.check()?;
     Ok(value)
 }
