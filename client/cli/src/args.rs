@@ -17,13 +17,13 @@ pub use files::*;
 pub use keys::*;
 pub use local::*;
 
-/// Private files on Filecoin: encrypted here, stored by providers, opened to whom you choose, kept alive by bounties.
+/// Private files on Filecoin: encrypted here, opened to whom you choose, kept alive by bounties.
 #[derive(Debug, Parser)]
 #[command(name = "bauta", version, propagate_version = false, disable_help_subcommand = true, max_term_width = 110)]
 #[command(
-    after_help = "Every flag can be set by an environment variable, BAUTA_ and its name in capitals: BAUTA_NETWORK, BAUTA_JSON=1.\n\
-    Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 not found, 5 network, 6 no access, 7 corrupt, 8 not enough funds,\n\
-    9 sent but not confirmed, 130 interrupted."
+    after_help = "Every flag can be set by a variable, BAUTA_ and its name in capitals: BAUTA_NETWORK, BAUTA_JSON=1.\n\
+    Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 not found, 5 network, 6 no access,\n\
+    7 corrupt or forged, 8 not enough funds, 9 sent but not confirmed, 130 interrupted."
 )]
 pub struct Cli {
     /// Where, as whom, and how to print.

@@ -105,8 +105,9 @@ async fn serve(context: &mut Context, args: DevnetRun) -> anyhow::Result<Output>
     if let Some(bundle) = &args.bundle {
         config.genesis.bundle = bauta_devnet::bundle::Bundle::Car(bundle.clone());
     }
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let local = Local::spawn(&state, config, args.providers.map(u64::from), Duration::ZERO).await?;
-    let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let banner = match local.node().devnet_info().await.map_err(Into::into).and_then(|info| Banner::of(&info)) {
         Ok(banner) => banner,
         Err(error) => {
@@ -116,7 +117,7 @@ async fn serve(context: &mut Context, args: DevnetRun) -> anyhow::Result<Output>
     };
     output::announce(Output::new(&banner), context.json());
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         _ = hangup.recv() => {}
     }

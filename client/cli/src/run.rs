@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{self, Cli, Command};
 use crate::context::Context;
@@ -58,6 +59,8 @@ fn start(cli: Cli) -> Exit {
 }
 
 async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
+    // From here on Ctrl-C is ours, whatever the command does first.
+    let mut interrupts = signal(SignalKind::interrupt())?;
     let mut context = Context::new(cli.global)?;
     // A server is interrupted as a matter of course, and ends by itself.
     let serves = matches!(&cli.command, Command::Devnet(args) if args.command.is_none());
@@ -66,7 +69,7 @@ async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
         tokio::pin!(work);
         tokio::select! {
             result = &mut work => result,
-            _ = tokio::signal::ctrl_c(), if !serves => Err(crate::progress::interrupt()),
+            _ = interrupts.recv(), if !serves => Err(crate::progress::interrupt()),
         }
     };
     // A chain in process is closed whatever happened, so that its folder is whole.

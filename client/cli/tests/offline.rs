@@ -200,7 +200,8 @@ fn interrupted_work_leaves_nothing() {
     let code = child.wait().unwrap().code();
     let names: Vec<_> = std::fs::read_dir(user.work.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     match code {
-        Some(130) => assert_eq!(names.len(), 1, "{names:?}"),
+        // Killed by the signal itself, where it came before the program had begun.
+        Some(130) | None => assert_eq!(names.len(), 1, "{names:?}"),
         // A fast machine is through before it is interrupted; then the CAR is whole.
         code => assert_eq!((code, names.len()), (Some(0), 2), "{names:?}"),
     }
