@@ -78,8 +78,6 @@ impl Chain {
         };
         let version = NetworkVersion::from(network.version);
         let rules = Rules::new(version, network.chain_id, network.genesis_time, network.circulating.clone())?;
-        let codes: Vec<Cid> = network.installed.iter().map(|(_, code)| *code).collect();
-        rules.preload(&store, &codes)?;
         let mut pool = Mempool::default();
         let mut waiting = Vec::new();
         for bytes in store.pool()? {

@@ -1,7 +1,9 @@
 //! The VM at one epoch: opens on a state root, runs messages, gives the next root.
 //!
-//! Nothing here knows of tipsets. Opening takes some 30 µs once the actors are compiled, so every query gets its own [`Vm`]
-//! and leaves no trace by never flushing it.
+//! Nothing here knows of tipsets. Opening takes some 30 µs, so every query gets its own [`Vm`] and leaves no trace by never
+//! flushing it. Actors are compiled when they are first called (`vm/lazy.rs`).
+
+mod lazy;
 
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -35,7 +37,7 @@ use multihash_codetable::{Code, MultihashDigest};
 
 use crate::store::Store;
 
-type Exec = DefaultExecutor<DefaultFilecoinKernel<DefaultCallManager<DefaultMachine<Rc<Store>, Surroundings>>>>;
+type Exec = DefaultExecutor<DefaultFilecoinKernel<DefaultCallManager<lazy::Lazy>>>;
 
 /// The system actor, which all implicit messages of the network come from.
 pub const SYSTEM: Address = Address::new_id(0);
@@ -118,10 +120,11 @@ impl Rules {
         let mut config = NetworkConfig::new(version);
         config.chain_id(ChainID::from(chain_id));
         let engine = ENGINES.get(&config)?;
+        lazy::prepare(&engine)?;
         Ok(Self { config, engine, genesis_time, supply })
     }
 
-    /// Compiles user actors; the VM says "actor not found" of code that was not.
+    /// Compiles code, or says why it is not an actor's.
     pub fn preload(&self, store: &impl Blockstore, codes: &[Cid]) -> Result<()> {
         self.engine.acquire().preload_all(store, codes)?;
         Ok(())
@@ -222,7 +225,7 @@ pub struct Vm {
 }
 
 impl Vm {
-    /// Opens `epoch` on the state tree `root`; compiles all built-in actors if that has not been done.
+    /// Opens `epoch` on the state tree `root`.
     pub fn open(store: &Rc<Store>, rules: &Rules, root: Cid, epoch: ChainEpoch) -> Result<Self> {
         Self::open_with(store, rules, root, epoch, false)
     }
@@ -239,7 +242,7 @@ impl Vm {
             context.enable_tracing();
         }
         let machine = DefaultMachine::new(&context, store.clone(), Surroundings)?;
-        Ok(Self { exec: DefaultExecutor::new(rules.engine.clone(), machine)?, epoch })
+        Ok(Self { exec: lazy::executor(rules.engine.clone(), machine)?, epoch })
     }
 
     /// The epoch it is in.
