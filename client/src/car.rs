@@ -26,6 +26,7 @@ mod build;
 mod dag_pb;
 mod file;
 mod layout;
+mod leaves;
 mod reader;
 mod store;
 mod stream;
@@ -49,7 +50,12 @@ pub use store::{CarFile, Entry};
 pub use stream::FileStream;
 pub use writer::{CarWriter, HEADER, header};
 
+pub(crate) use block::{LEAVES_AT_ONCE, is_leaf, leaf_cids, verify_each};
+pub(crate) use build::directory_block;
+pub(crate) use layout::Layout;
+pub(crate) use leaves::{Leaf, Leaves};
 pub(crate) use varint::{read_uvarint, write_uvarint};
+pub(crate) use writer::MAX_FRAME;
 
 /// Why a CAR or its content cannot be read or written.
 #[derive(Debug, thiserror::Error)]

@@ -45,6 +45,10 @@ pub use opened::{Opened, open, open_with_key, reheader};
 pub use sealed::{Sealed, seal, seal_with_key};
 pub use wrap::{Commitment, MAX_WRAP, Wrap, unwrap, wrap};
 
+pub(crate) use opened::plain_size;
+pub(crate) use sealed::Envelope;
+pub(crate) use stream::{BodyKey, CHUNK, SEALED_CHUNK, TAG};
+
 /// Why something cannot be encrypted or decrypted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

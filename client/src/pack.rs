@@ -25,11 +25,17 @@ mod extract;
 mod folder;
 mod manifest;
 mod media_type;
+mod opening;
 mod output;
 mod package;
+mod pipeline;
 mod platform;
+mod pool;
 mod scan;
+mod sealing;
 mod source;
+mod twins;
+mod unpacker;
 
 #[cfg(test)]
 mod tests;
@@ -40,8 +46,8 @@ use std::path::{Path, PathBuf};
 
 use cid::Cid;
 
-use crate::car::{CarWriter, Link, Profile, add_file};
-use crate::crypt::{self, Commitment, ContentKind, FileKey, Identity, Metadata, Recipient, Wrap};
+use crate::car::CarWriter;
+use crate::crypt::{Commitment, ContentKind, FileKey, Identity, Metadata, Recipient, Wrap};
 use crate::piece::PieceInfo;
 
 pub use error::Error;
@@ -50,6 +56,7 @@ pub use manifest::{Content, Entry};
 pub use package::Package;
 
 use output::{Output, write_beside};
+use pipeline::Pipeline;
 use source::Source;
 
 /// How a pass is to be made.
@@ -215,40 +222,29 @@ fn pack_one<R: Read, W: Write + Seek>(
     options: &mut Options<'_>,
 ) -> Result<Packed, Error> {
     let total = source.expected();
-    let mut car = CarWriter::new(Output::new(out)?)?;
-    let sealed = seal_into(source.reporting(|done| options.report(Phase::Pack, done, total)), recipients, &mut car)?;
+    let mut pipeline = Pipeline::new(out, recipients)?;
+    let sealed = pipeline.add(source.reporting(|done| options.report(Phase::Pack, done, total)))?;
+    let (_, files) = pipeline.drain()?;
     let kind = ContentKind::File;
     let metadata = Metadata { media_type: media_type::of(&name).into(), name, size: source.size(), kind };
-    sealed.packed(car, metadata, Vec::new())
+    sealed.packed(pipeline.into_car(), files[0].cid, metadata, Vec::new())
 }
 
-/// An age file that went into a CAR.
+/// How to open an age file that went into a CAR.
 struct SealedFile {
-    link: Link,
     key: FileKey,
     wraps: Vec<Wrap>,
 }
 
-/// Encrypts what a reader gives and writes it as a UnixFS file.
-fn seal_into<W: Write>(
-    plain: impl Read,
-    recipients: &[Recipient],
-    car: &mut CarWriter<W>,
-) -> Result<SealedFile, Error> {
-    let mut sealed = crypt::seal(plain, recipients)?;
-    let link = add_file(&mut sealed, &Profile::V1_2025, car)?;
-    Ok(SealedFile { link, key: sealed.file_key().clone(), wraps: sealed.wraps().to_vec() })
-}
-
 impl SealedFile {
-    /// Ends the CAR with `self.link` as its root.
+    /// Ends the CAR.
     fn packed<W: Write + Seek>(
         self,
         car: CarWriter<Output<W>>,
+        payload_cid: Cid,
         metadata: Metadata,
         skipped: Vec<Skipped>,
     ) -> Result<Packed, Error> {
-        let payload_cid = self.link.cid;
         let (out, header) = car.finish(&payload_cid)?;
         let piece = out.finish(&header)?;
         let commitment = self.key.commitment();

@@ -16,6 +16,6 @@
 //! ```
 
 pub use bauta_commp::{
-    CommP, Commitment, Engine, Error, InclusionProof, MAX_PADDED_SIZE, MIN_PADDED_SIZE, PieceInfo, Tree, comm_d,
+    CommP, Commitment, Engine, Error, InclusionProof, MAX_PADDED_SIZE, MIN_PADDED_SIZE, Part, PieceInfo, Tree, comm_d,
     padded_size_of, parse_piece_cid, parse_piece_cid_v2, piece_cid, piece_cid_v2, zero_piece,
 };

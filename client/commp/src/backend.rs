@@ -33,6 +33,9 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::hash_streams;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;

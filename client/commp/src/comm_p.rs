@@ -16,7 +16,7 @@ const SHARED_OUT: usize = 2;
 ///
 /// The leftmost path of the tree is kept open, so the first 127 bytes may still change when all others are known.
 pub struct CommP {
-    engine: Engine,
+    pub(crate) engine: Engine,
     frontier: Frontier,
     /// Payload that does not fill a batch yet, or a chunk where there are workers.
     buffer: Vec<u8>,
@@ -235,6 +235,22 @@ impl CommP {
             self.flush_lanes();
         }
         BATCH
+    }
+
+    /// Adds batches of which the lanes' roots are known. Nothing of the payload may wait in the buffer, and the first batch
+    /// must have gone by.
+    pub(crate) fn add_batches(&mut self, mut roots: &[Commitment]) {
+        assert!(self.buffer.is_empty() && self.absorbed > 0, "a part begins with whole batches behind the first");
+        self.absorbed += (roots.len() * LANE) as u64;
+        self.written += (roots.len() * LANE) as u64;
+        while !roots.is_empty() {
+            let (some, more) = roots.split_at(roots.len().min(CHUNK / LANE - self.lanes.len()));
+            self.lanes.extend_from_slice(some);
+            if self.lanes.len() == CHUNK / LANE {
+                self.flush_lanes();
+            }
+            roots = more;
+        }
     }
 
     /// Adds what is left in the end.

@@ -42,7 +42,9 @@ mod engine;
 mod fr32;
 mod frontier;
 mod merkle;
+mod part;
 mod proof;
+mod streams;
 mod tree;
 mod workers;
 
@@ -59,7 +61,9 @@ pub use engine::Engine;
 pub use fr32::padded_size_of;
 pub use fvm_shared::piece::PaddedPieceSize;
 pub use merkle::zero_piece;
+pub use part::Part;
 pub use proof::InclusionProof;
+pub use streams::{MESSAGES_AT_ONCE, sha256_each};
 pub use tree::Tree;
 
 /// Root of a piece's tree: 32 bytes, the two top bits of the last one clear.

@@ -29,7 +29,35 @@ pub(super) fn hash(data: &[u8]) -> [u8; 32] {
 
 /// Names a block.
 pub(super) fn cid_of(codec: u64, data: &[u8]) -> Cid {
-    Cid::new_v1(codec, Multihash::wrap(SHA2_256, &hash(data)).expect("32 bytes fit a multihash"))
+    cid_from(codec, &hash(data))
+}
+
+fn cid_from(codec: u64, digest: &[u8; 32]) -> Cid {
+    Cid::new_v1(codec, Multihash::wrap(SHA2_256, digest).expect("32 bytes fit a multihash"))
+}
+
+/// How many leaves of one size are best named together.
+pub(crate) use bauta_commp::MESSAGES_AT_ONCE as LEAVES_AT_ONCE;
+
+/// Names leaves.
+pub(crate) fn leaf_cids(leaves: &[&[u8]]) -> Vec<Cid> {
+    bauta_commp::sha256_each(leaves).iter().map(|digest| cid_from(RAW, digest)).collect()
+}
+
+/// As [`verify`] for many blocks at once.
+pub(crate) fn verify_each(blocks: &[(Cid, &[u8])]) -> Result<(), Error> {
+    let bytes: Vec<_> = blocks.iter().map(|(_, bytes)| *bytes).collect();
+    for ((cid, _), digest) in blocks.iter().zip(bauta_commp::sha256_each(&bytes)) {
+        if digest_of(cid)? != digest {
+            return Err(Error::Forged(*cid));
+        }
+    }
+    Ok(())
+}
+
+/// Says whether a CID is that of bytes as they are, not of a node.
+pub(crate) fn is_leaf(cid: &Cid) -> bool {
+    cid.codec() == RAW
 }
 
 /// Gives the digest in a CID of sha2-256.

@@ -39,13 +39,19 @@ fn add_leaf<W: Write>(chunk: &[u8], car: &mut CarWriter<W>) -> Result<Link, Erro
 /// Writes a directory. Names are sorted by their bytes.
 ///
 /// Errors: [`Error::TooLarge`] when it needs more than 2 MiB.
-pub fn add_directory<W: Write>(mut entries: Vec<(String, Link)>, car: &mut CarWriter<W>) -> Result<Link, Error> {
+pub fn add_directory<W: Write>(entries: Vec<(String, Link)>, car: &mut CarWriter<W>) -> Result<Link, Error> {
+    let (link, block) = directory_block(entries);
+    car.put(&link.cid, &block)?;
+    Ok(link)
+}
+
+/// Makes the block of a directory.
+pub(crate) fn directory_block(mut entries: Vec<(String, Link)>) -> (Link, Vec<u8>) {
     entries.sort_by(|a, b| a.0.cmp(&b.0));
     let below: u64 = entries.iter().map(|(_, link)| link.tree_size).sum();
     let links: Vec<_> =
         entries.into_iter().map(|(name, link)| PbLink { cid: link.cid, name, tree_size: link.tree_size }).collect();
     let block = dag_pb::encode(&links, &directory_data());
     let cid = cid_of(DAG_PB, &block);
-    car.put(&cid, &block)?;
-    Ok(Link { cid, size: 0, tree_size: below + block.len() as u64 })
+    (Link { cid, size: 0, tree_size: below + block.len() as u64 }, block)
 }

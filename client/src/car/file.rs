@@ -40,6 +40,11 @@ impl<'a, R: Read + Seek> FileReader<'a, R> {
         self.size
     }
 
+    /// Gives the CAR back, and the root of the file.
+    pub(crate) fn into_car(self) -> (&'a mut CarFile<R>, Cid) {
+        (self.car, self.root)
+    }
+
     /// Makes a node's own bytes the leaf at hand and its children what comes next. Gives its size.
     fn load(&mut self, cid: &Cid, expected: Option<u64>) -> Result<u64, Error> {
         let bad = |why| Error::BadNode { cid: *cid, why };

@@ -33,10 +33,10 @@ pub struct Link {
 }
 
 /// Takes each node that is made: CID and bytes.
-pub(super) type Emit<'a> = &'a mut dyn FnMut(&Cid, &[u8]) -> Result<(), Error>;
+pub(crate) type Emit<'a> = &'a mut dyn FnMut(&Cid, &[u8]) -> Result<(), Error>;
 
 /// A tree in the making: per level the children that have no parent yet.
-pub(super) struct Layout {
+pub(crate) struct Layout {
     max_links: usize,
     levels: Vec<Vec<Link>>,
 }

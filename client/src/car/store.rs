@@ -73,15 +73,29 @@ impl<R: Read + Seek> CarFile<R> {
     ///
     /// Errors: [`Error::Missing`], [`Error::Forged`], [`Error::Truncated`].
     pub fn block(&mut self, cid: &Cid) -> Result<Vec<u8>, Error> {
-        let (at, size) = *self.blocks.get(&(cid.codec(), digest_of(cid)?)).ok_or(Error::Missing(*cid))?;
-        self.input.seek(SeekFrom::Start(at))?;
-        let mut data = vec![0; size as usize];
-        self.input.read_exact(&mut data).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => Error::Truncated(at),
-            _ => Error::from(e),
-        })?;
+        let mut data = Vec::new();
+        self.read_unverified(cid, &mut data)?;
         verify(cid, &data)?;
         Ok(data)
+    }
+
+    /// Reads a block into a buffer. Its bytes are anybody's until they have been verified.
+    pub(crate) fn read_unverified(&mut self, cid: &Cid, data: &mut Vec<u8>) -> Result<(), Error> {
+        let (at, size) = *self.blocks.get(&(cid.codec(), digest_of(cid)?)).ok_or(Error::Missing(*cid))?;
+        self.input.seek(SeekFrom::Start(at))?;
+        data.resize(size as usize, 0);
+        self.input.read_exact(data).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => Error::Truncated(at),
+            _ => Error::from(e),
+        })
+    }
+
+    /// Says how large a block is, without reading it.
+    ///
+    /// Errors: [`Error::Missing`].
+    pub(crate) fn size_of(&self, cid: &Cid) -> Result<u64, Error> {
+        let place = self.blocks.get(&(cid.codec(), digest_of(cid)?));
+        place.map(|(_, size)| u64::from(*size)).ok_or(Error::Missing(*cid))
     }
 
     /// Opens a file for reading and seeking.

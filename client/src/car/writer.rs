@@ -29,7 +29,18 @@ pub struct CarWriter<W> {
     out: W,
     written: HashSet<(u64, [u8; 32])>,
     size: u64,
-    section: Vec<u8>,
+}
+
+/// Most bytes in front of a block with a CID of 36 bytes.
+pub(crate) const MAX_FRAME: usize = 4 + 36;
+
+/// What stands in front of a block: a length and the CID.
+pub(crate) struct Frame(Vec<u8>);
+
+impl Frame {
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl<W: Write> CarWriter<W> {
@@ -37,27 +48,42 @@ impl<W: Write> CarWriter<W> {
     pub fn new(mut out: W) -> Result<Self, Error> {
         let nothing = Cid::new_v1(RAW, Multihash::wrap(0x12, &[0; 32]).expect("32 bytes fit a multihash"));
         out.write_all(&header(&nothing)?)?;
-        Ok(CarWriter { out, written: HashSet::new(), size: HEADER as u64, section: Vec::new() })
+        Ok(CarWriter { out, written: HashSet::new(), size: HEADER as u64 })
     }
 
     /// Writes a block. Its CID is trusted.
     ///
     /// Errors: [`Error::TooLarge`] for a block that readers would refuse.
     pub fn put(&mut self, cid: &Cid, data: &[u8]) -> Result<(), Error> {
-        if data.len() > MAX_BLOCK {
+        if let Some(frame) = self.admit(cid, data.len())? {
+            self.out.write_all(frame.as_bytes())?;
+            self.out.write_all(data)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the next place in the CAR for a block and gives what stands in front of it there. Who asks writes both to
+    /// [`out`](CarWriter::out), in the order of asking. `None` when the block was written already.
+    ///
+    /// Errors: as [`put`](CarWriter::put).
+    pub(crate) fn admit(&mut self, cid: &Cid, size: usize) -> Result<Option<Frame>, Error> {
+        if size > MAX_BLOCK {
             return Err(Error::TooLarge { what: "bytes in a block", limit: MAX_BLOCK as u64 });
         }
         if !self.written.insert((cid.codec(), digest_of(cid)?)) {
-            return Ok(());
+            return Ok(None);
         }
         let cid = cid.to_bytes();
-        self.section.clear();
-        write_uvarint((cid.len() + data.len()) as u64, &mut self.section);
-        self.section.extend_from_slice(&cid);
-        self.out.write_all(&self.section)?;
-        self.out.write_all(data)?;
-        self.size += (self.section.len() + data.len()) as u64;
-        Ok(())
+        let mut frame = Vec::with_capacity(MAX_FRAME);
+        write_uvarint((cid.len() + size) as u64, &mut frame);
+        frame.extend_from_slice(&cid);
+        self.size += (frame.len() + size) as u64;
+        Ok(Some(Frame(frame)))
+    }
+
+    /// What the CAR is written to.
+    pub(crate) fn out(&mut self) -> &mut W {
+        &mut self.out
     }
 
     /// Counts the bytes of the CAR so far.

@@ -52,6 +52,8 @@ pub struct Opened<R> {
     /// The chunk at hand, decrypted, and how many of its bytes were taken.
     chunk: Vec<u8>,
     taken: usize,
+    /// A buffer for the chunk after the next.
+    spare: Vec<u8>,
     /// The next chunk as it stands in the file, read ahead because the last one is marked. `None` before the first.
     ahead: Option<Vec<u8>>,
     /// Number of the chunk to be opened next.
@@ -78,6 +80,7 @@ impl<R> Opened<R> {
             offset: 0,
             chunk: Vec::new(),
             taken: 0,
+            spare: Vec::new(),
             ahead: None,
             index: 0,
             state: State::Reading,
@@ -89,6 +92,11 @@ impl<R> Opened<R> {
     pub fn file_key(&self) -> &FileKey {
         &self.key
     }
+
+    /// Gives the file, standing where its body begins if nothing was read yet, and the body's key.
+    pub(crate) fn into_parts(self) -> (R, BodyKey) {
+        (self.file, self.body)
+    }
 }
 
 impl<R: Read> Opened<R> {
@@ -98,28 +106,23 @@ impl<R: Read> Opened<R> {
             return Err(Error::Malformed("reading went on behind an error"));
         }
         self.state = State::Failed;
-        let mut chunk = match self.ahead.take() {
+        self.taken = self.chunk.len();
+        let sealed = match self.ahead.take() {
             Some(ahead) => ahead,
             None => self.next_sealed(Vec::with_capacity(SEALED_CHUNK))?,
         };
-        let reused = std::mem::take(&mut self.chunk);
-        let ahead = if chunk.len() < SEALED_CHUNK { Vec::new() } else { self.next_sealed(reused)? };
+        let spare = std::mem::take(&mut self.spare);
+        let ahead = if sealed.len() < SEALED_CHUNK { Vec::new() } else { self.next_sealed(spare)? };
         let last = ahead.is_empty();
-        if chunk.len() < TAG {
-            return Err(Error::Truncated);
+        self.taken = 0;
+        self.chunk.resize(sealed.len().saturating_sub(TAG), 0);
+        let opened = self.body.open(self.index, last, &sealed, &mut self.chunk);
+        self.spare = sealed;
+        if opened.is_err() {
+            // What did not authenticate is not handed out.
+            self.chunk.clear();
         }
-        if !self.body.open(self.index, last, &mut chunk) {
-            let otherwise = chunk.len() == SEALED_CHUNK && self.body.open(self.index, !last, &mut chunk);
-            return Err(match (otherwise, last) {
-                (true, true) => Error::Truncated,
-                (true, false) => Error::TrailingData,
-                (false, _) => Error::Chunk(self.index),
-            });
-        }
-        if last && chunk.is_empty() && self.index > 0 {
-            return Err(Error::Malformed("the age file ends with an empty chunk"));
-        }
-        (self.chunk, self.taken) = (chunk, 0);
+        opened?;
         self.ahead = Some(ahead);
         self.index += 1;
         self.state = if last { State::Ended } else { State::Reading };
@@ -158,8 +161,7 @@ impl<R: Read + Seek> Opened<R> {
         let here = self.position();
         let body = self.file.stream_position()? - self.offset;
         let sealed = self.file.seek(SeekFrom::End(0))?.saturating_sub(body);
-        let chunks = sealed.div_ceil(SEALED_CHUNK as u64).max(1);
-        let size = sealed.checked_sub(chunks * TAG as u64).ok_or(Error::Truncated)?;
+        let (size, chunks) = plain_size(sealed)?;
         self.offset = sealed;
         self.go_to(chunks - 1)?;
         self.size = Some(size);
@@ -207,4 +209,13 @@ impl<R: Read + Seek> Seek for Opened<R> {
         self.go_to_position(target, size)?;
         Ok(target)
     }
+}
+
+/// Gives the size of the plaintext of a body of this size, if nothing was changed, and the number of its chunks.
+///
+/// Errors: [`Error::Truncated`].
+pub(crate) fn plain_size(sealed: u64) -> Result<(u64, u64), Error> {
+    let chunks = sealed.div_ceil(SEALED_CHUNK as u64).max(1);
+    let size = sealed.checked_sub(chunks * TAG as u64).ok_or(Error::Truncated)?;
+    Ok((size, chunks))
 }

@@ -20,16 +20,33 @@ pub fn seal<R: Read>(plain: R, recipients: &[Recipient]) -> Result<Sealed<R>, Er
 ///
 /// Errors: [`Error::Malformed`] without a recipient.
 pub fn seal_with_key<R: Read>(plain: R, key: &FileKey, recipients: &[Recipient]) -> Result<Sealed<R>, Error> {
-    let wraps = recipients.iter().map(|recipient| wrap(key, recipient)).collect::<Result<Vec<_>, _>>()?;
-    if wraps.is_empty() {
-        return Err(Error::Malformed("nobody to encrypt to"));
+    let Envelope { wraps, header, body } = Envelope::new(key, recipients)?;
+    Ok(Sealed { plain, key: key.clone(), wraps, body, ready: header, taken: 0, ahead: None, index: 0 })
+}
+
+/// What is in front of an age file's body, and the key of that body.
+pub(crate) struct Envelope {
+    /// The wrapped keys as they stand in the header, in the order of the recipients.
+    pub wraps: Vec<Wrap>,
+    /// Header and nonce.
+    pub header: Vec<u8>,
+    pub body: BodyKey,
+}
+
+impl Envelope {
+    /// Makes one; the body's key is new each time.
+    pub fn new(key: &FileKey, recipients: &[Recipient]) -> Result<Envelope, Error> {
+        let wraps = recipients.iter().map(|recipient| wrap(key, recipient)).collect::<Result<Vec<_>, _>>()?;
+        if wraps.is_empty() {
+            return Err(Error::Malformed("nobody to encrypt to"));
+        }
+        let mut nonce = [0; NONCE];
+        OsRng.fill_bytes(&mut nonce);
+        let mut header = write_header(key, wraps.iter().map(Wrap::as_bytes));
+        header.extend_from_slice(&nonce);
+        let body = BodyKey::new(key, &nonce);
+        Ok(Envelope { wraps, header, body })
     }
-    let mut nonce = [0; NONCE];
-    OsRng.fill_bytes(&mut nonce);
-    let mut ready = write_header(key, wraps.iter().map(Wrap::as_bytes));
-    ready.extend_from_slice(&nonce);
-    let body = BodyKey::new(key, &nonce);
-    Ok(Sealed { plain, key: key.clone(), wraps, body, ready, taken: 0, ahead: None, index: 0 })
 }
 
 /// An age file in the making; read it.
@@ -82,7 +99,8 @@ impl<R: Read> Sealed<R> {
         if !ahead.is_empty() || self.index == 0 {
             std::mem::swap(&mut chunk, &mut ahead);
             read_chunk(&mut self.plain, CHUNK, &mut ahead)?;
-            self.body.seal(self.index, ahead.is_empty(), &mut chunk);
+            let tag = self.body.seal(self.index, ahead.is_empty(), &mut chunk);
+            chunk.extend_from_slice(&tag);
             self.index += 1;
         }
         (self.ready, self.ahead) = (chunk, Some(ahead));

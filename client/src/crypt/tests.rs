@@ -91,10 +91,9 @@ fn an_empty_last_chunk_is_refused() {
     let header = header::Header::read(&file[..]).unwrap();
     let body = BodyKey::new(&key, &header.nonce);
     let mut first = bytes(CHUNK);
-    body.seal(0, false, &mut first);
-    let mut last = Vec::new();
-    body.seal(1, true, &mut last);
-    first.extend(last);
+    let tag = body.seal(0, false, &mut first);
+    first.extend(tag);
+    first.extend(body.seal(1, true, &mut []));
     let text = header::write_header(&key, [&b"-> test\n\n"[..]]);
     let file = [&text[..], &header.nonce, &first].concat();
     let e = open_with_key(&file[..], &key).and_then(read).expect_err("an empty last chunk is refused");

@@ -5,11 +5,20 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use cid::Cid;
+
+use super::error::corrupt;
 use super::manifest::{Content, Entry};
+use super::opening::{SmallFile, WRONG_SIZE};
 use super::output::{folder_of, write_beside};
 use super::platform::{join, permissions, symlink, target_of};
+use super::unpacker::Unpacker;
 use super::{Error, Options, Package, Phase};
-use crate::crypt::ContentKind;
+use crate::car::is_leaf;
+use crate::crypt::{ContentKind, FileKey};
+
+/// Largest payload that one job unpacks as a whole.
+const SMALL_BLOCK: u64 = 512 << 10;
 
 /// What unpacking made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +42,18 @@ impl<R: Read + Seek> Package<R> {
             ContentKind::File => {
                 let overwrite = options.overwrite;
                 let bytes = write_beside(destination, overwrite, |file, _| {
-                    let mut opened = self.open_file()?;
-                    let total = opened.size()?;
-                    let report = |done| options.report(Phase::Unpack, done, Some(total));
-                    copy(&mut opened, file, destination, report)
+                    let key = self.file_key().clone();
+                    let root = self.root();
+                    let unread = self.open_unread(&root, &key)?;
+                    let total = unread.size;
+                    let mut done = 0;
+                    Unpacker::new().large(unread, &mut |plain| {
+                        file.write_all(plain).map_err(|e| Error::io(destination, e))?;
+                        done += plain.len() as u64;
+                        options.report(Phase::Unpack, done, Some(total));
+                        Ok(())
+                    })?;
+                    Ok(done)
                 })?;
                 Ok(Unpacked { kind: ContentKind::File, entries: 1, bytes })
             }
@@ -64,39 +81,93 @@ impl<R: Read + Seek> Package<R> {
 
     /// Writes all entries into a new folder that nobody else can reach.
     fn fill(&mut self, root: &Path, options: &mut Options<'_>) -> Result<Unpacked, Error> {
-        let entries = self.entries().to_vec();
+        let entries = self.entries.take().unwrap_or_default();
+        let outcome = self.fill_with(&entries, root, options);
+        self.entries = Some(entries);
+        outcome
+    }
+
+    fn fill_with(&mut self, entries: &[Entry], root: &Path, options: &mut Options<'_>) -> Result<Unpacked, Error> {
         let size = |entry: &Entry| if let Content::File { size, .. } = entry.content { size } else { 0 };
         let total = entries.iter().map(size).fold(0u64, u64::saturating_add);
         let mut bytes = 0;
-        let places = entries.iter().map(|entry| place(root, entry)).collect::<Result<Vec<_>, _>>()?;
-        for (entry, at) in entries.iter().zip(&places) {
-            let io = |e| Error::io(at, e);
+        let mut unpacker = Unpacker::new();
+        for entry in entries {
+            let at = place(root, entry)?;
             match &entry.content {
-                Content::Directory => fs::create_dir(at).map_err(io)?,
-                Content::File { .. } => {
-                    let mut file = File::create_new(at).map_err(io)?;
-                    let mut opened = self.open_path(&entry.path)?;
-                    let report = |done| options.report(Phase::Unpack, bytes + done, Some(total));
-                    let copied = copy(&mut opened, &mut file, at, report);
-                    bytes += copied.map_err(|e| e.inside(&entry.path))?;
-                    restore(&file, entry).map_err(io)?;
+                Content::Directory => fs::create_dir(&at).map_err(|e| Error::io(&at, e))?,
+                Content::File { size, payload, key } => {
+                    let cid = self.payload_cid(*payload).map_err(|e| e.inside(&entry.path))?;
+                    if let Some(block) = self.small_block(&cid).map_err(|e| e.inside(&entry.path))? {
+                        bytes += unpacker.small(SmallFile { cid, block, entry: entry.clone(), at })?;
+                        options.report(Phase::Unpack, bytes, Some(total));
+                    } else {
+                        bytes += unpacker.finish_small()?;
+                        let report = |done| options.report(Phase::Unpack, bytes + done, Some(total));
+                        self.unpack_large(&cid, key, *size, &mut unpacker, entry, &at, report)?;
+                        bytes += size;
+                    }
                 }
                 Content::Symlink(_) => {}
             }
         }
+        bytes += unpacker.finish_small()?;
+        options.report(Phase::Unpack, bytes, Some(total));
         // Links come when nothing is written through a path any more, modes of folders when nothing is written into them.
-        for (entry, at) in entries.iter().zip(&places) {
+        for entry in entries {
             if let Content::Symlink(target) = &entry.content {
+                let at = place(root, entry)?;
                 let target = target_of(target).ok_or_else(|| no_name(entry))?;
-                symlink(&target, at).map_err(|e| Error::io(at, e))?;
+                symlink(&target, &at).map_err(|e| Error::io(&at, e))?;
             }
         }
-        for (entry, at) in entries.iter().zip(&places).rev() {
+        for entry in entries.iter().rev() {
             if matches!(entry.content, Content::Directory) {
-                File::open(at).and_then(|folder| restore(&folder, entry)).map_err(|e| Error::io(at, e))?;
+                let at = place(root, entry)?;
+                File::open(&at).and_then(|folder| restore(&folder, entry)).map_err(|e| Error::io(&at, e))?;
             }
         }
         Ok(Unpacked { kind: ContentKind::Folder, entries: entries.len() as u64, bytes })
+    }
+
+    /// Reads a payload if it is a single block of moderate size. The block is not verified yet.
+    fn small_block(&mut self, cid: &Cid) -> Result<Option<Vec<u8>>, Error> {
+        if !is_leaf(cid) || self.car.size_of(cid)? > SMALL_BLOCK {
+            return Ok(None);
+        }
+        let mut block = Vec::new();
+        self.car.read_unverified(cid, &mut block)?;
+        Ok(Some(block))
+    }
+
+    /// Unpacks a payload of any size to a new file.
+    #[allow(clippy::too_many_arguments, reason = "one caller, which has it all at hand")]
+    fn unpack_large(
+        &mut self,
+        cid: &Cid,
+        key: &FileKey,
+        size: u64,
+        unpacker: &mut Unpacker,
+        entry: &Entry,
+        at: &Path,
+        mut report: impl FnMut(u64),
+    ) -> Result<(), Error> {
+        let io = |e| Error::io(at, e);
+        let mut file = File::create_new(at).map_err(io)?;
+        let mut done = 0;
+        let opened = self.open_unread(cid, key).and_then(|unread| {
+            if unread.size != size {
+                return Err(corrupt(WRONG_SIZE));
+            }
+            unpacker.large(unread, &mut |plain| {
+                file.write_all(plain).map_err(io)?;
+                done += plain.len() as u64;
+                report(done);
+                Ok(())
+            })
+        });
+        opened.map_err(|e| e.inside(&entry.path))?;
+        restore(&file, entry).map_err(io)
     }
 
     /// Lets the folder be removed even if restored modes would forbid it. What fails here is found by the removal.
@@ -122,26 +193,8 @@ fn is_empty_folder(path: &Path) -> bool {
         && fs::read_dir(path).is_ok_and(|mut listing| listing.next().is_none())
 }
 
-/// Copies and reports; errors of the package are told from those of the file.
-fn copy(from: &mut impl Read, to: &mut File, at: &Path, mut report: impl FnMut(u64)) -> Result<u64, Error> {
-    let mut buffer = vec![0; 256 << 10];
-    let mut done = 0;
-    loop {
-        let n = match from.read(&mut buffer) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            outcome => outcome?,
-        };
-        if n == 0 {
-            return Ok(done);
-        }
-        to.write_all(&buffer[..n]).map_err(|e| Error::io(at, e))?;
-        done += n as u64;
-        report(done);
-    }
-}
-
 /// Restores time and mode. The bits that lend other people's rights are not restored.
-fn restore(file: &File, entry: &Entry) -> io::Result<()> {
+pub(super) fn restore(file: &File, entry: &Entry) -> io::Result<()> {
     if let Some(time) = time_of(entry.mtime_ms) {
         file.set_modified(time)?;
     }

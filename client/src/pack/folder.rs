@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::manifest::{self, Content, Entry, MAX_PAYLOADS};
-use super::output::Output;
-use super::platform::{identity_of, is_same, mode_of, name_bytes};
-use super::scan::{Found, mtime_ms, scan};
+use super::pipeline::Pipeline;
+use super::platform::{join, name_bytes};
+use super::scan::{Found, Kind, scan};
 use super::source::Source;
-use super::{Error, Options, Packed, Phase, SealedFile, Skipped, seal_into};
-use crate::car::{CarWriter, Link, add_directory};
+use super::twins::{Digest, Twins, digest_of};
+use super::{Error, Options, Packed, Phase, Skipped};
+use crate::car::add_directory;
 use crate::crypt::{ContentKind, FileKey, Metadata, Recipient};
 
 /// Payloads in a directory.
@@ -28,21 +29,27 @@ pub(super) fn pack_folder<W: Write + Seek>(
 ) -> Result<Packed, Error> {
     let mut skipped = Vec::new();
     let found = scan(root, &mut options, &mut skipped).map_err(|e| Error::io(root, e))?;
-    let total = found.iter().filter(|f| f.about.is_file()).map(|f| f.about.len()).sum();
-    let car = CarWriter::new(Output::new(out)?)?;
-    let mut packing = Packing { car, recipients, options, payloads: Payloads::default(), done: 0, total };
+    let total = found.iter().map(Found::size).sum();
+    let payloads = Payloads { twins: Twins::among(&found), ..Payloads::default() };
+    let pipeline = Pipeline::new(out, recipients)?;
+    let mut packing = Packing { root, pipeline, options, payloads, done: 0, total };
     let mut entries = Vec::with_capacity(found.len());
     for found in found {
         match packing.content(&found) {
             Ok(content) => {
-                let (mode, mtime_ms) = (mode_of(&found.about), mtime_ms(&found.about));
+                let (mode, mtime_ms) = (found.mode, found.mtime_ms);
                 entries.push(Entry { path: found.path, mode, mtime_ms, content });
             }
-            Err(Problem::Skip(reason)) => skipped.push(Skipped { path: found.at, reason }),
+            Err(Problem::Skip(reason)) => skipped.push(Skipped { path: place(root, &found), reason }),
             Err(Problem::Fatal(e)) => return Err(e),
         }
     }
     packing.finish(name, &entries, skipped)
+}
+
+/// Where something is.
+fn place(root: &Path, found: &Found) -> PathBuf {
+    join(root, &found.path).expect("the path was made of names of this system")
 }
 
 /// Why an entry has no content.
@@ -64,108 +71,131 @@ fn skip(reason: impl ToString) -> Problem {
 }
 
 struct Packing<'a, 'o, W: Write> {
-    car: CarWriter<Output<W>>,
-    recipients: &'a [Recipient],
+    root: &'a Path,
+    pipeline: Pipeline<W>,
     options: Options<'o>,
     payloads: Payloads,
     done: u64,
     total: u64,
 }
 
+/// A payload and its key.
+type Payload = (u64, FileKey);
+
 /// The payloads so far.
 #[derive(Default)]
 struct Payloads {
     count: u64,
-    /// Of the group at hand, and the groups before it.
-    group: Vec<(String, Link)>,
-    groups: Vec<(String, Link)>,
-    /// Those of files that have several names.
-    by_file: HashMap<(u64, u64), (u64, FileKey)>,
+    /// Those of files that have several names, by device and number.
+    by_file: HashMap<(u64, u64), Payload>,
+    /// Files that may have the same content as another.
+    twins: Twins,
+    by_content: HashMap<Digest, Payload>,
 }
 
 impl<W: Write + Seek> Packing<'_, '_, W> {
     fn content(&mut self, found: &Found) -> Result<Content, Problem> {
-        let about = &found.about;
-        if about.is_dir() {
-            return Ok(Content::Directory);
+        match found.kind {
+            Kind::Directory => Ok(Content::Directory),
+            Kind::Symlink => {
+                let target = fs::read_link(place(self.root, found)).map_err(skip)?;
+                let target = name_bytes(target.as_os_str()).ok_or_else(|| skip("its target is no UTF-8"))?;
+                Ok(Content::Symlink(target))
+            }
+            Kind::Other => Err(skip("it is neither a file, a folder nor a link")),
+            Kind::File(size) => {
+                let outcome = self.file(found, size);
+                self.done += size;
+                let (size, (payload, key)) = outcome?;
+                Ok(Content::File { size, payload, key })
+            }
         }
-        if about.is_symlink() {
-            let target = fs::read_link(&found.at).map_err(skip)?;
-            let target = name_bytes(target.as_os_str()).ok_or_else(|| skip("its target is no UTF-8"))?;
-            return Ok(Content::Symlink(target));
-        }
-        if !about.is_file() {
-            return Err(skip("it is neither a file, a folder nor a link"));
-        }
-        let names = identity_of(about).filter(|id| id.2).map(|id| (id.0, id.1));
-        if let Some((payload, key)) = names.and_then(|id| self.payloads.by_file.get(&id)) {
-            self.done += about.len();
-            return Ok(Content::File { size: about.len(), payload: *payload, key: key.clone() });
-        }
-        let file = File::open(&found.at).map_err(skip)?;
-        if !is_same(&file, about).map_err(skip)? {
-            return Err(skip("it was replaced while the folder was read"));
-        }
-        let mut source = Source::of_file(&found.at, file).map_err(skip)?;
-        let sealed = self.seal(&mut source);
-        self.done += about.len();
-        let sealed = sealed?;
-        let (size, payload) = (source.size(), self.payloads.count);
-        self.add_payload(sealed.link)?;
-        if let Some(id) = names {
-            self.payloads.by_file.insert(id, (payload, sealed.key.clone()));
-        }
-        Ok(Content::File { size, payload, key: sealed.key })
     }
 
-    fn seal(&mut self, source: &mut Source<File>) -> Result<SealedFile, Problem> {
+    /// Gives size and payload of a file, a new one or that of the same file or an identical one.
+    fn file(&mut self, found: &Found, expected: u64) -> Result<(u64, Payload), Problem> {
+        let names = found.identity.filter(|id| id.2).map(|id| (id.0, id.1));
+        if let Some(payload) = names.and_then(|id| self.payloads.by_file.get(&id)) {
+            return Ok((expected, payload.clone()));
+        }
+        let at = place(self.root, found);
+        let file = File::open(&at).map_err(skip)?;
+        if !found.is(&file).map_err(skip)? {
+            return Err(skip("it was replaced while the folder was read"));
+        }
+        let mut source = Source::of_file(&at, file).map_err(skip)?;
+        let (size, payload) = self.source(&mut source)?;
+        if let Some(id) = names {
+            self.payloads.by_file.insert(id, payload.clone());
+        }
+        Ok((size, payload))
+    }
+
+    fn source(&mut self, source: &mut Source<File>) -> Result<(u64, Payload), Problem> {
+        let size = source.expected().unwrap_or_default();
+        let may_be_twin = self.payloads.twins.may_be(size);
+        let small = if size <= SMALL { Some(source.read_all().map_err(skip)?) } else { None };
+        let digest = match &small {
+            Some(bytes) => may_be_twin.then(|| digest_of(bytes)),
+            None if may_be_twin => Some(source.digest().map_err(skip)?),
+            None => None,
+        };
+        if let Some(payload) = digest.and_then(|digest| self.payloads.by_content.get(&digest)) {
+            self.options.report(Phase::Pack, self.done + size, Some(self.total));
+            return Ok((size, payload.clone()));
+        }
+        if self.payloads.count == MAX_PAYLOADS {
+            return Err(Error::TooLarge(format!("a folder holds at most {MAX_PAYLOADS} files")).into());
+        }
+        let key = self.seal(source, small)?;
+        let payload = (self.payloads.count, key);
+        self.payloads.count += 1;
+        if self.payloads.count.is_multiple_of(GROUP) {
+            self.pipeline.close_directory(payload_name);
+        }
+        if let Some(digest) = digest {
+            self.payloads.by_content.insert(digest, payload.clone());
+        }
+        Ok((size, payload))
+    }
+
+    fn seal(&mut self, source: &mut Source<File>, small: Option<Vec<u8>>) -> Result<FileKey, Problem> {
         let (done, total) = (self.done, self.total);
-        if source.expected().is_some_and(|size| size <= SMALL) {
-            let bytes = source.read_all().map_err(skip)?;
+        if let Some(bytes) = small {
             self.options.report(Phase::Pack, done + bytes.len() as u64, Some(total));
-            return Ok(seal_into(&bytes[..], self.recipients, &mut self.car)?);
+            return Ok(self.pipeline.add_bytes(bytes)?);
         }
         let options = &mut self.options;
         let reader = source.reporting(|read| options.report(Phase::Pack, done + read, Some(total)));
-        let sealed = seal_into(reader, self.recipients, &mut self.car);
-        source.check().map_err(skip)?;
-        Ok(sealed?)
-    }
-
-    fn add_payload(&mut self, link: Link) -> Result<(), Error> {
-        let payloads = &mut self.payloads;
-        if payloads.count == MAX_PAYLOADS {
-            return Err(Error::TooLarge(format!("a folder holds at most {MAX_PAYLOADS} files")));
+        let sealed = self.pipeline.add(reader);
+        if let Err(e) = source.check() {
+            if sealed.is_ok() {
+                self.pipeline.forget();
+            }
+            return Err(skip(e));
         }
-        payloads.group.push((payload_name(payloads.count), link));
-        payloads.count += 1;
-        if payloads.count.is_multiple_of(GROUP) { self.close_group() } else { Ok(()) }
-    }
-
-    fn close_group(&mut self) -> Result<(), Error> {
-        let group = std::mem::take(&mut self.payloads.group);
-        if !group.is_empty() {
-            let name = group_name(self.payloads.groups.len() as u64);
-            let link = add_directory(group, &mut self.car)?;
-            self.payloads.groups.push((name, link));
-        }
-        Ok(())
+        Ok(sealed?.key)
     }
 
     fn finish(mut self, name: String, entries: &[Entry], skipped: Vec<Skipped>) -> Result<Packed, Error> {
-        self.close_group()?;
+        if !self.payloads.count.is_multiple_of(GROUP) {
+            self.pipeline.close_directory(payload_name);
+        }
+        let (groups, _) = self.pipeline.drain()?;
         let mut root = Vec::new();
-        if !self.payloads.groups.is_empty() {
-            root.push(("data".into(), add_directory(std::mem::take(&mut self.payloads.groups), &mut self.car)?));
+        if !groups.is_empty() {
+            let groups = groups.into_iter().enumerate().map(|(group, link)| (group_name(group as u64), link)).collect();
+            root.push(("data".into(), add_directory(groups, self.pipeline.car())?));
         }
         let manifest = zeroize::Zeroizing::new(manifest::encode(entries));
-        let mut sealed = seal_into(&manifest[..], self.recipients, &mut self.car)?;
-        root.push(("manifest.age".into(), sealed.link));
-        sealed.link = add_directory(root, &mut self.car)?;
+        let sealed = self.pipeline.add(&manifest[..])?;
+        let (_, mut files) = self.pipeline.drain()?;
+        root.push(("manifest.age".into(), files.pop().expect("it was just added")));
+        let root = add_directory(root, self.pipeline.car())?;
         let size =
             entries.iter().map(|entry| if let Content::File { size, .. } = entry.content { size } else { 0 }).sum();
         let metadata = Metadata { name, media_type: "inode/directory".into(), size, kind: ContentKind::Folder };
-        sealed.packed(self.car, metadata, skipped)
+        sealed.packed(self.pipeline.into_car(), root.cid, metadata, skipped)
     }
 }
 

@@ -5,7 +5,8 @@
 use std::collections::HashSet;
 
 use fvm_ipld_encoding::{from_slice, to_vec};
-use serde_bytes::ByteBuf;
+use serde::{Serialize, Serializer};
+use serde_bytes::{ByteBuf, Bytes};
 
 use super::Error;
 use super::error::corrupt;
@@ -55,19 +56,27 @@ type Row = (ByteBuf, u64, u64, i64, u64, Option<u64>, Option<ByteBuf>, Option<By
 
 /// Writes a manifest; the entries must be sorted.
 pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
-    let rows: Vec<Row> = entries.iter().map(row_of).collect();
-    to_vec(&(VERSION, rows)).expect("numbers and bytes have an encoding")
+    to_vec(&(VERSION, Rows(entries))).expect("numbers and bytes have an encoding")
 }
 
-fn row_of(entry: &Entry) -> Row {
+/// Writes each row as it is met: together they would need as much memory again.
+struct Rows<'a>(&'a [Entry]);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(row_of))
+    }
+}
+
+type RowOf<'a> = (&'a Bytes, u64, u64, i64, u64, Option<u64>, Option<&'a Bytes>, Option<&'a Bytes>);
+
+fn row_of(entry: &Entry) -> RowOf<'_> {
     let (kind, size, payload, key, target) = match &entry.content {
-        Content::File { size, payload, key } => (0, *size, Some(*payload), Some(key.expose().to_vec()), None),
+        Content::File { size, payload, key } => (0, *size, Some(*payload), Some(Bytes::new(key.expose())), None),
         Content::Directory => (1, 0, None, None, None),
-        Content::Symlink(target) => (2, 0, None, None, Some(target.clone())),
+        Content::Symlink(target) => (2, 0, None, None, Some(Bytes::new(target))),
     };
-    let path = ByteBuf::from(entry.path.clone());
-    let bytes = |bytes: Option<Vec<u8>>| bytes.map(ByteBuf::from);
-    (path, kind, entry.mode.into(), entry.mtime_ms, size, payload, bytes(key), bytes(target))
+    (Bytes::new(&entry.path), kind, entry.mode.into(), entry.mtime_ms, size, payload, key, target)
 }
 
 /// Reads a manifest and checks every rule: what passes can be unpacked without ever leaving the destination.

@@ -1,12 +1,12 @@
 //! A CAR on its way out: written and committed to at once.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::Error;
 use crate::car::HEADER;
-use crate::piece::{CommP, PieceInfo};
+use crate::piece::{CommP, Part, PieceInfo};
 
 /// Writes, and computes the piece commitment of what is written.
 pub(super) struct Output<W: Write> {
@@ -34,10 +34,22 @@ impl<W: Write + Seek> Output<W> {
     }
 }
 
+impl<W: Write> Output<W> {
+    /// Writes what was committed to ahead, if it was.
+    pub fn write_part(&mut self, bytes: &[u8], part: Option<&Part>) -> io::Result<()> {
+        match part {
+            Some(part) => {
+                self.comm_p.update_part(bytes, part).map_err(|e| io::Error::new(ErrorKind::FileTooLarge, e))?
+            }
+            None => self.comm_p.write_all(bytes)?,
+        }
+        self.out.write_all(bytes)
+    }
+}
+
 impl<W: Write> Write for Output<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.comm_p.write_all(bytes)?;
-        self.out.write_all(bytes)?;
+        self.write_part(bytes, None)?;
         Ok(bytes.len())
     }
 

@@ -9,16 +9,28 @@ use super::folder::{GROUP, group_name, payload_name};
 use super::manifest::{self, Content, Entry, MAX_MANIFEST};
 use super::{Error, Key};
 use crate::car::{self, CarFile, FileReader};
-use crate::crypt::{self, ContentKind, FileKey, Opened};
+use crate::crypt::{self, BodyKey, ContentKind, FileKey, Opened};
 
 /// A CAR whose key is known. Blocks and chunks are verified as they are read.
 pub struct Package<R> {
     pub(super) car: CarFile<R>,
     key: FileKey,
     /// The manifest of a folder.
-    entries: Option<Vec<Entry>>,
+    pub(super) entries: Option<Vec<Entry>>,
     /// The directory of payloads looked into last.
     group: Option<(u64, Vec<car::Entry>)>,
+}
+
+/// An age file whose header was read, and authenticated.
+pub(super) struct Unread<'a, R> {
+    pub car: &'a mut CarFile<R>,
+    pub root: Cid,
+    pub body: BodyKey,
+    /// Bytes of header and body.
+    pub header: u64,
+    pub sealed: u64,
+    /// Bytes of plaintext, if nothing was changed.
+    pub size: u64,
 }
 
 impl<R: Read + Seek> Package<R> {
@@ -104,7 +116,17 @@ impl<R: Read + Seek> Package<R> {
         Ok(opened)
     }
 
-    fn payload_cid(&mut self, payload: u64) -> Result<Cid, Error> {
+    /// Opens an age file, of which nothing but its header is read.
+    pub(super) fn open_unread(&mut self, cid: &Cid, key: &FileKey) -> Result<Unread<'_, R>, Error> {
+        let (mut reader, body) = open_age(&mut self.car, cid, Key::File(key))?.into_parts();
+        let header = reader.stream_position()?;
+        let sealed = reader.size() - header;
+        let (size, _) = crypt::plain_size(sealed)?;
+        let (car, root) = reader.into_car();
+        Ok(Unread { car, root, body, header, sealed, size })
+    }
+
+    pub(super) fn payload_cid(&mut self, payload: u64) -> Result<Cid, Error> {
         let group = payload / GROUP;
         if self.group.as_ref().is_none_or(|(known, _)| *known != group) {
             let root = self.car.root();
@@ -114,8 +136,9 @@ impl<R: Read + Seek> Package<R> {
         }
         let listing = self.group.as_ref().map(|(_, listing)| &listing[..]).unwrap_or_default();
         let name = payload_name(payload);
-        let found = listing.iter().find(|entry| entry.name == name);
-        found.map(|entry| entry.cid).ok_or_else(|| corrupt(format!("payload {payload} is missing")))
+        // Directories are sorted, or they are not listed.
+        let found = listing.binary_search_by(|entry| entry.name.cmp(&name));
+        found.map(|at| listing[at].cid).map_err(|_| corrupt(format!("payload {payload} is missing")))
     }
 }
 

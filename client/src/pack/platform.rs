@@ -1,6 +1,5 @@
 //! What differs between operating systems: names, modes, links.
 
-use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -91,10 +90,4 @@ pub(super) fn join(folder: &Path, path: &[u8]) -> Option<PathBuf> {
 /// The target of a link, as a path of this system.
 pub(super) fn target_of(bytes: &[u8]) -> Option<PathBuf> {
     system::name_of(bytes).map(PathBuf::from)
-}
-
-/// Says whether an open file is the one that was looked at before.
-pub(super) fn is_same(file: &File, before: &Metadata) -> io::Result<bool> {
-    let now = file.metadata()?;
-    Ok(now.is_file() && identity_of(&now).map(|i| (i.0, i.1)) == identity_of(before).map(|i| (i.0, i.1)))
 }

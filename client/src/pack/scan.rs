@@ -1,18 +1,55 @@
 //! Looking through a folder.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::platform::name_bytes;
+use super::platform::{identity_of, mode_of, name_bytes};
 use super::{Options, Phase, Skipped};
 
-/// Something in a folder, as it was when it was looked at. Links are not followed.
+/// Something in a folder, as it was when it was looked at. Links are not followed. Only what is needed: there may be many.
 pub(super) struct Found {
     pub path: Vec<u8>,
-    pub at: PathBuf,
-    pub about: Metadata,
+    pub kind: Kind,
+    pub mode: u32,
+    pub mtime_ms: i64,
+    /// Device and number, and whether it has several names.
+    pub identity: Option<(u64, u64, bool)>,
+}
+
+/// What it is.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// A file of so many bytes.
+    File(u64),
+    Directory,
+    Symlink,
+    Other,
+}
+
+impl Found {
+    fn new(path: Vec<u8>, about: &Metadata) -> Self {
+        let kind = match about.file_type() {
+            kind if kind.is_file() => Kind::File(about.len()),
+            kind if kind.is_dir() => Kind::Directory,
+            kind if kind.is_symlink() => Kind::Symlink,
+            _ => Kind::Other,
+        };
+        Found { path, kind, mode: mode_of(about), mtime_ms: mtime_ms(about), identity: identity_of(about) }
+    }
+
+    /// Bytes of a file.
+    pub fn size(&self) -> u64 {
+        if let Kind::File(size) = self.kind { size } else { 0 }
+    }
+
+    /// Says whether an open file is the one that was looked at.
+    pub fn is(&self, file: &File) -> io::Result<bool> {
+        let now = file.metadata()?;
+        let id = |identity: Option<(u64, u64, bool)>| identity.map(|id| (id.0, id.1));
+        Ok(now.is_file() && id(identity_of(&now)) == id(self.identity))
+    }
 }
 
 /// Lists everything below a folder, sorted by path, and what could not be looked at.
@@ -60,13 +97,14 @@ pub(super) fn scan(root: &Path, options: &mut Options<'_>, skipped: &mut Vec<Ski
             }
             path.extend_from_slice(&name);
             if about.is_dir() {
-                folders.push((path.clone(), at.clone()));
+                folders.push((path.clone(), at));
             }
-            found.push(Found { path, at, about });
+            path.shrink_to_fit();
+            found.push(Found::new(path, &about));
         }
         options.report(Phase::Scan, found.len() as u64, None);
     }
-    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 

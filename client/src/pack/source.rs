@@ -1,11 +1,14 @@
 //! Plaintext on its way in: counted, and watched for changes.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use sha2::{Digest as _, Sha256};
+
 use super::Error;
+use super::twins::Digest;
 
 /// A reader of plaintext that remembers why it failed, so that its errors are told from those of the output.
 pub(super) struct Source<R> {
@@ -38,6 +41,24 @@ impl Source<File> {
         self.check()?;
         outcome.map_err(|e| Error::io(&self.path, e))?;
         Ok(bytes)
+    }
+
+    /// Reads all of a file for the digest of its content, and goes back to the start.
+    pub fn digest(&mut self) -> Result<Digest, Error> {
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 256 << 10];
+        let outcome = loop {
+            match self.read(&mut buffer) {
+                Ok(0) => break Ok(()),
+                Ok(n) => hash.update(&buffer[..n]),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => break Err(e),
+            }
+        };
+        self.check()?;
+        outcome.and_then(|()| self.reader.rewind()).map_err(|e| Error::io(&self.path, e))?;
+        self.read = 0;
+        Ok(hash.finalize().into())
     }
 
     /// Says why reading failed, if it did.

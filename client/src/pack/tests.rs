@@ -9,6 +9,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use super::*;
+use crate::crypt;
 use crate::vectors::lcg;
 
 pub(super) struct Case {

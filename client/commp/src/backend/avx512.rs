@@ -15,6 +15,7 @@
 
 mod lanes;
 mod sha256;
+mod streams;
 
 use core::arch::x86_64::_mm512_setzero_si512;
 use core::mem::MaybeUninit;
@@ -24,6 +25,7 @@ use self::sha256::{Message, SETS, State, hash};
 use super::{Kernel, portable, sha_ni};
 use crate::Commitment;
 use crate::chunk::{Batch, LANE_QUADS, LANES};
+use crate::streams::{STAGE, STREAMS};
 
 /// Quads whose four leaves make a full run of sets.
 const QUADS: usize = SETS / 2;
@@ -32,6 +34,19 @@ const QUADS: usize = SETS / 2;
 pub(super) fn kernel() -> Option<Kernel> {
     let available = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
     available.then_some(Kernel { lane_roots, hash_layer })
+}
+
+/// Hashes messages of one length, a multiple of the stage. `None` where the CPU has not the instructions.
+pub(crate) fn hash_streams(messages: &[&[u8]; STREAMS]) -> Option<[[u8; 32]; STREAMS]> {
+    let size = messages[0].len();
+    let fits = size.is_multiple_of(STAGE) && messages.iter().all(|message| message.len() == size);
+    if !fits || kernel().is_none() {
+        return None;
+    }
+    let mut digests = [[0; 32]; STREAMS];
+    // SAFETY: the features were just seen, and all messages are of this size.
+    unsafe { streams::hash(&messages.map(<[u8]>::as_ptr), size, &mut digests) };
+    Some(digests)
 }
 
 fn lane_roots(batch: &Batch, roots: &mut [Commitment; LANES]) {

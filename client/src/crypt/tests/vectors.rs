@@ -148,7 +148,8 @@ fn files() -> Vec<Value> {
     let plain = b"hello, bauta";
     let nonce = [7; 16];
     let mut body = plain.to_vec();
-    BodyKey::new(&key, &nonce).seal(0, true, &mut body);
+    let tag = BodyKey::new(&key, &nonce).seal(0, true, &mut body);
+    body.extend_from_slice(&tag);
     let mut cases = Vec::new();
     for (name, stanzas, error) in stanza_cases(&key) {
         let file = [&write_header(&key, [stanzas.as_bytes()])[..], &nonce, &body].concat();

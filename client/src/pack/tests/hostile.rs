@@ -1,25 +1,29 @@
 //! CARs that lie: nothing is written outside, nothing half-written stays.
 
 use super::*;
-use crate::car::add_directory;
+use crate::car::{Profile, add_directory, add_file};
 use crate::pack::manifest::encode;
 
 /// A folder as the packer would write it, with any manifest.
 fn forge(case: &Case, entries: &[Entry], payloads: &[&[u8]]) -> (FileKey, Vec<u8>) {
     let mut car = CarWriter::new(Vec::new()).unwrap();
     let all = [case.owner.recipient()];
-    let seal = |plain: &[u8], car: &mut CarWriter<Vec<u8>>| seal_into(plain, &all, car).unwrap();
+    let seal = |plain: &[u8], car: &mut CarWriter<Vec<u8>>| {
+        let mut sealed = crypt::seal(plain, &all).unwrap();
+        let link = add_file(&mut sealed, &Profile::V1_2025, car).unwrap();
+        (link, sealed.file_key().clone())
+    };
     let mut data = Vec::new();
     for (i, payload) in payloads.iter().enumerate() {
-        data.push((folder::payload_name(i as u64), seal(payload, &mut car).link));
+        data.push((folder::payload_name(i as u64), seal(payload, &mut car).0));
     }
     let group = add_directory(data, &mut car).unwrap();
     let data = add_directory(vec![("0".into(), group)], &mut car).unwrap();
-    let manifest = seal(&encode(entries), &mut car);
-    let root = add_directory(vec![("data".into(), data), ("manifest.age".into(), manifest.link)], &mut car).unwrap();
+    let (manifest, key) = seal(&encode(entries), &mut car);
+    let root = add_directory(vec![("data".into(), data), ("manifest.age".into(), manifest)], &mut car).unwrap();
     let (mut car, header) = car.finish(&root.cid).unwrap();
     car[..header.len()].copy_from_slice(&header);
-    (manifest.key, car)
+    (key, car)
 }
 
 fn entry(path: &str, content: Content) -> Entry {

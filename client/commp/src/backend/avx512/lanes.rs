@@ -54,7 +54,17 @@ unsafe fn across<const BITS: u32, const REST: u32>(low: V, high: V) -> V {
 /// The CPU has AVX-512 F and BW; `messages` is good for 1,024 bytes.
 #[inline(always)]
 pub(super) unsafe fn load(messages: *const u8, w: *mut Message) {
-    let rows = transpose(core::array::from_fn(|l| _mm512_loadu_si512(messages.add(64 * l).cast())));
+    load_from(messages, 64, w);
+}
+
+/// Reads sixteen messages of 64 bytes, each `stride` bytes behind the one before.
+///
+/// # Safety
+///
+/// As for [`load`], wherever the messages stand.
+#[inline(always)]
+pub(super) unsafe fn load_from(messages: *const u8, stride: usize, w: *mut Message) {
+    let rows = transpose(core::array::from_fn(|l| _mm512_loadu_si512(messages.add(stride * l).cast())));
     for (k, row) in rows.into_iter().enumerate() {
         (*w)[k] = swap(row);
     }

@@ -20,12 +20,12 @@ pub(super) type Message = [V; 16];
 pub(super) const SETS: usize = 6;
 
 #[inline(always)]
-unsafe fn splat(word: u32) -> V {
+pub(super) unsafe fn splat(word: u32) -> V {
     _mm512_set1_epi32(word as i32)
 }
 
 #[inline(always)]
-unsafe fn add(a: V, b: V) -> V {
+pub(super) unsafe fn add(a: V, b: V) -> V {
     _mm512_add_epi32(a, b)
 }
 
@@ -51,7 +51,7 @@ unsafe fn xor3(a: V, b: V, c: V) -> V {
 
 /// Round `r` of N sets: instead of moving the eight words along, their names move.
 #[inline(always)]
-unsafe fn round<const N: usize>(states: &mut [State; N], r: usize, kw: [V; N]) {
+pub(super) unsafe fn round<const N: usize>(states: &mut [State; N], r: usize, kw: [V; N]) {
     let [a, b, c, d, e, f, g, h]: [usize; 8] = core::array::from_fn(|k| (k + 64 - r) % 8);
     for l in 0..N {
         let s = &mut states[l];
@@ -68,7 +68,7 @@ unsafe fn round<const N: usize>(states: &mut [State; N], r: usize, kw: [V; N]) {
 
 /// Replaces word i of the schedule by word i + 16.
 #[inline(always)]
-unsafe fn advance(w: &mut Message, i: usize) {
+pub(super) unsafe fn advance(w: &mut Message, i: usize) {
     let (w1, w14) = (w[(i + 1) % 16], w[(i + 14) % 16]);
     let s0 = xor3(_mm512_ror_epi32::<7>(w1), _mm512_ror_epi32::<18>(w1), _mm512_srli_epi32::<3>(w1));
     let s1 = xor3(_mm512_ror_epi32::<17>(w14), _mm512_ror_epi32::<19>(w14), _mm512_srli_epi32::<10>(w14));
