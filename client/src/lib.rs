@@ -85,24 +85,44 @@
 //! # }
 //! ```
 
+// In flow order; the blank lines keep rustfmt from sorting them.
+
 pub mod crypt;
+
 pub mod car;
+
 pub mod piece;
+
 pub mod pack;
+
 pub mod address;
+
 pub mod message;
+
 pub mod wallet;
+
 pub mod keyring;
+
 pub mod home;
+
 pub mod network;
+
 pub mod node;
+
 pub mod sender;
+
 pub mod actor;
+
 pub mod deal;
+
 pub mod store;
+
 pub mod access;
+
 pub mod fetch;
+
 pub mod share;
+
 pub mod bounty;
 
 #[cfg(test)]
