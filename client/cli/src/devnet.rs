@@ -95,7 +95,8 @@ impl fmt::Display for Banner {
 
 async fn serve(context: &mut Context, args: DevnetRun) -> anyhow::Result<Output> {
     let state = args.state.clone().map(std::path::absolute).transpose()?.unwrap_or_else(|| context.home().devnet());
-    let mut config = Config { listen: Some(args.listen), block_time: args.block_time, ..Config::default() };
+    let token = std::env::var("BAUTA_DEVNET_TOKEN").ok().filter(|token| !token.is_empty());
+    let mut config = Config { listen: Some(args.listen), token, block_time: args.block_time, ..Config::default() };
     if args.without_actor {
         config.actor = None;
     }

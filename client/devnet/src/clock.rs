@@ -4,6 +4,7 @@
 //! what came of them can be seen), and time runs on while somebody with duties says that it is awaited. With an interval:
 //! a tipset every so often, empty or not.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -50,10 +51,16 @@ impl Waker {
     }
 }
 
-/// The chain has stopped.
+/// The chain did not answer.
 #[derive(Debug, thiserror::Error)]
-#[error("the devnet has stopped")]
-pub struct Stopped;
+pub enum Stopped {
+    /// It has ended.
+    #[error("the devnet has stopped")]
+    Ended,
+    /// What was asked of it panicked, which is a defect; the chain is as it was.
+    #[error("the devnet failed inside; its log says where")]
+    Panicked,
+}
 
 /// Asks the chain's thread; cheap to clone.
 #[derive(Clone)]
@@ -75,8 +82,11 @@ impl Handle {
             // Whoever asked may have gone away.
             let _ = reply.send(job(chain));
         }));
-        self.orders.send(order).map_err(|_| Stopped)?;
-        result.await.map_err(|_| Stopped)
+        self.orders.send(order).map_err(|_| Stopped::Ended)?;
+        result.await.map_err(|_| match self.orders.send(Order::Wake) {
+            Ok(()) => Stopped::Panicked,
+            Err(_) => Stopped::Ended,
+        })
     }
 
     /// Runs something that makes tipsets necessary, such as pushing a message.
@@ -169,11 +179,19 @@ fn tick(chain: &mut Chain, inbox: &mpsc::Receiver<Order>, interval: Option<Durat
             Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
         };
         match order {
-            Ok(Order::Run(job)) => job(chain),
+            Ok(Order::Run(job)) => guarded(chain, job),
             Ok(Order::Wake) if interval.is_none() => note(settle(chain)),
             Ok(Order::Wake) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
+    }
+}
+
+/// Runs a job; if it panics, everything that it left half done is forgotten.
+fn guarded(chain: &mut Chain, job: Job) {
+    if std::panic::catch_unwind(AssertUnwindSafe(|| job(chain))).is_err() {
+        tracing::error!("a request panicked");
+        chain.store.discard();
     }
 }
 

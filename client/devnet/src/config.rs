@@ -19,6 +19,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// Where to serve JSON-RPC over HTTP, port 0 for any; in process only if absent.
     pub listen: Option<SocketAddr>,
+    /// What every request must carry as `Authorization: Bearer …`; without one, only loopback addresses are served.
+    pub token: Option<String>,
     /// A tipset so often; on demand if absent.
     pub block_time: Option<Duration>,
     /// How the network begins; a state folder that holds a chain keeps its own beginning.
@@ -36,6 +38,7 @@ impl Default for Config {
         Self {
             state: None,
             listen: None,
+            token: None,
             block_time: None,
             genesis: Genesis::default(),
             actor: Some(BAUTA_ACTOR.to_vec()),

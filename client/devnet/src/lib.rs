@@ -37,14 +37,14 @@ pub mod vm;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bauta_client::node::{DevnetInfo, Node};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
 pub use clock::on_large_stack;
 pub use config::{Config, Inhabit};
-pub use rpc::RpcError;
+pub use rpc::{RpcError, methods};
 
 use chain::Chain;
 use clock::{Clock, Handle};
@@ -59,9 +59,9 @@ pub struct Devnet {
 
 /// Starts a devnet on the current tokio runtime; returns when it answers.
 pub async fn spawn(config: Config) -> Result<Devnet> {
-    let Config { state, listen, block_time, genesis, actor, inhabit, check } = config;
+    let Config { state, listen, token, block_time, genesis, actor, inhabit, check } = config;
     let listener = match listen {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => Some(bind(address, token.is_some())?),
         None => None,
     };
     let open = move |handle: &Handle| {
@@ -90,14 +90,29 @@ pub async fn spawn(config: Config) -> Result<Devnet> {
     let service = Service { handle: clock.handle.clone(), url };
     let stop = listener.map(|listener| {
         let (stop, stopped) = oneshot::channel();
-        tokio::spawn(rpc::serve(listener, service.clone(), stopped));
+        tokio::spawn(rpc::serve(listener, service.clone(), token, stopped));
         stop
     });
     Ok(Devnet { service, clock: Some(clock), stop })
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+/// Connections that wait to be accepted; the system may allow fewer.
+const BACKLOG: u32 = 4096;
+
+fn bind(address: SocketAddr, has_token: bool) -> Result<TcpListener> {
+    ensure!(
+        has_token || address.ip().is_loopback(),
+        "{address} can be reached from other machines, and who reaches a devnet commands it: listen on 127.0.0.1, or set \
+         a token (BAUTA_DEVNET_TOKEN) that requests must carry"
+    );
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A restart finds its port free.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().with_context(|| format!("cannot listen on {address}"))
 }
 
 impl Devnet {

@@ -1,10 +1,11 @@
-//! JSON-RPC in the Lotus dialect: one table of methods, served over HTTP and in process alike.
+//! JSON-RPC in the Lotus dialect: one table of methods, served over HTTP, WebSocket, and in process alike.
 
 mod actors;
 mod args;
 mod chain;
 mod devnet;
 mod error;
+mod eth;
 mod events;
 mod gas;
 mod http;
@@ -13,6 +14,8 @@ mod miner;
 mod mpool;
 mod network;
 mod search;
+mod socket;
+mod subscription;
 mod trace;
 mod tree;
 
@@ -59,6 +62,7 @@ impl Method {
 /// All methods, room by room.
 const TABLES: &[&[Method]] = &[
     network::METHODS,
+    eth::METHODS,
     chain::METHODS,
     events::METHODS,
     mpool::METHODS,
@@ -70,6 +74,11 @@ const TABLES: &[&[Method]] = &[
     market::METHODS,
     devnet::METHODS,
 ];
+
+/// Names of all methods that answer once, with the number of their params.
+pub fn methods() -> impl Iterator<Item = (&'static str, usize)> {
+    TABLES.iter().copied().flatten().map(|method| (method.name, method.params))
+}
 
 /// What answers: the chain's thread, and what is known about how it is reached.
 #[derive(Clone)]
@@ -98,6 +107,9 @@ impl Service {
 
     /// Methods that only those with duties know.
     async fn call_unknown(&self, name: &str, params: Value) -> Answer {
+        if subscription::is_known(name) {
+            return Err(RpcError::no_channel(name));
+        }
         if !name.starts_with("Devnet.") {
             return Err(RpcError::unknown_method(name));
         }

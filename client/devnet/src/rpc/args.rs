@@ -31,6 +31,11 @@ impl Args {
         serde_json::from_value(self.values[index].clone()).map_err(|e| RpcError::param(self.method, e))
     }
 
+    /// A param that decodes but makes no sense.
+    pub fn refuse(&self, index: usize, reason: impl std::fmt::Display) -> RpcError {
+        RpcError::param(self.method, format!("param {index}: {reason}"))
+    }
+
     pub fn address(&self, index: usize) -> Result<Address, RpcError> {
         Ok(self.get::<AddressJson>(index)?.0)
     }

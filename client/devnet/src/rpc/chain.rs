@@ -48,7 +48,7 @@ fn by_block(chain: &Chain, block: &Cid) -> Result<TipsetRecord, RpcError> {
 }
 
 /// A tipset in JSON.
-fn show(chain: &Chain, record: &TipsetRecord) -> Result<TipSet, RpcError> {
+pub(super) fn show(chain: &Chain, record: &TipsetRecord) -> Result<TipSet, RpcError> {
     Ok(TipSet {
         cids: key_of(record),
         blocks: vec![show_block(&tipset::read_block(chain.store(), &record.block)?)?],

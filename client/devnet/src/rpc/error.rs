@@ -46,6 +46,12 @@ impl RpcError {
         Self { code: METHOD_NOT_FOUND, message: format!("method '{name}' not found") }
     }
 
+    /// A method that answers more than once, where only one answer can be given.
+    pub(crate) fn no_channel(name: &str) -> Self {
+        let message = format!("method '{name}' not supported in this mode (no out channel support)");
+        Self { code: METHOD_NOT_FOUND, message }
+    }
+
     pub(crate) fn arity(name: &str, got: usize, want: usize) -> Self {
         Self { code: INVALID_PARAMS, message: format!("wrong param count (method '{name}'): {got} != {want}") }
     }

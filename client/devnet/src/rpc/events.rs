@@ -51,13 +51,18 @@ fn by_filter(chain: &mut Chain, args: &Args) -> Answer {
     if from > to {
         return Err(RpcError::application(format!("from height {from} is greater than to height {to}")));
     }
+    answer(collect(chain, &filter, from, to.min(head - 1))?)
+}
+
+/// The events of messages in epochs `from` to `to` that a filter lets through.
+pub(super) fn collect(chain: &Chain, filter: &EventFilter, from: i64, to: i64) -> Result<Vec<ActorEvent>, RpcError> {
     let state = chain.state()?;
     let mut emitters = Vec::new();
     for address in &filter.addresses {
         emitters.push(state.resolve(&address.0)?);
     }
     let mut found = Vec::new();
-    for (height, events) in chain.store().events(from, to.min(head - 1))? {
+    for (height, events) in chain.store().events(from, to)? {
         let record = chain.store().tipset_at_or_before(height)?;
         let key = record.as_ref().map(key_of).unwrap_or_default();
         for record in events {
@@ -65,7 +70,7 @@ fn by_filter(chain: &mut Chain, args: &Args) -> Answer {
                 continue;
             }
             let entries = entries(&record.event);
-            if matches(&filter, &entries) {
+            if matches(filter, &entries) {
                 found.push(ActorEvent {
                     entries,
                     emitter: Address::new_id(record.event.emitter),
@@ -77,7 +82,7 @@ fn by_filter(chain: &mut Chain, args: &Args) -> Answer {
             }
         }
     }
-    answer(found)
+    Ok(found)
 }
 
 /// Every key that the filter names has one of the values it names.

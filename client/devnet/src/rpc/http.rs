@@ -1,26 +1,38 @@
 //! JSON-RPC over HTTP: `/rpc/v1` (and v2), and `/rpc/v0` whose two waiting methods take fewer params.
+//! The same path takes WebSockets (`socket.rs`).
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::body::Body;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Path, Request, State, WebSocketUpgrade};
 use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::{RpcError, Service};
+use super::{RpcError, Service, socket};
+use crate::vm::blake2b;
 
 /// Enough for an actor's Wasm in base64.
 const MAX_BODY: usize = 32 << 20;
 /// Calls in one batch.
 const MAX_BATCH: usize = 1000;
 
+/// A body that has not come after so long is not waited for.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
 /// Serves until `stop` says so or its sender is gone.
-pub(crate) async fn serve(listener: TcpListener, service: Service, stop: oneshot::Receiver<()>) {
-    let app =
-        Router::new().route("/rpc/{version}", post(answer)).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(service);
+pub(crate) async fn serve(listener: TcpListener, service: Service, token: Option<String>, stop: oneshot::Receiver<()>) {
+    let app = Router::new()
+        .route("/rpc/{version}", post(answer).get(upgrade))
+        .layer(middleware::from_fn_with_state(token.map(Arc::from), admit))
+        .with_state(service);
     let stopped = async {
         let _ = stop.await;
     };
@@ -35,28 +47,70 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, stop: oneshot
     }
 }
 
-async fn answer(Path(version): Path<String>, State(service): State<Service>, body: Bytes) -> Response {
-    if !matches!(version.as_str(), "v0" | "v1" | "v2") {
-        return StatusCode::NOT_FOUND.into_response();
+/// Lets those in who have the token, if there is one.
+async fn admit(State(token): State<Option<Arc<str>>>, request: Request, next: Next) -> Response {
+    if let Some(token) = token {
+        let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
+        let given = given.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
+        // Hashes differ everywhere: comparing them tells nothing about the token.
+        if token.is_empty() || blake2b(given) != blake2b(token.as_bytes()) {
+            return StatusCode::UNAUTHORIZED.into_response();
+        }
     }
-    let old = version == "v0";
+    next.run(request).await
+}
+
+/// True for `/rpc/v0`; nothing if there is no such version.
+fn is_old(version: &str) -> Option<bool> {
+    matches!(version, "v0" | "v1" | "v2").then_some(version == "v0")
+}
+
+/// A GET begins a WebSocket and is nothing else.
+async fn upgrade(
+    Path(version): Path<String>,
+    State(service): State<Service>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let Some(old) = is_old(&version) else { return StatusCode::NOT_FOUND.into_response() };
+    match upgrade {
+        Ok(upgrade) => upgrade
+            .max_message_size(MAX_BODY)
+            .max_frame_size(MAX_BODY)
+            .on_upgrade(move |socket| socket::speak(socket, service, old)),
+        Err(_) => (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response(),
+    }
+}
+
+async fn answer(Path(version): Path<String>, State(service): State<Service>, body: Body) -> Response {
+    let Some(old) = is_old(&version) else { return StatusCode::NOT_FOUND.into_response() };
+    let body = match tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
     match serde_json::from_slice::<Value>(&body) {
         Err(e) => refuse(&RpcError::parse(e)),
-        Ok(Value::Array(calls)) if calls.is_empty() || calls.len() > MAX_BATCH => {
-            refuse(&RpcError::invalid_request("invalid request"))
-        }
-        Ok(Value::Array(calls)) => {
-            let mut answers = Vec::new();
-            for call in calls {
-                answers.extend(one(&service, call, old).await.map(|(_, answer)| answer));
-            }
-            respond(200, &Value::Array(answers))
-        }
-        Ok(call) => match one(&service, call, old).await {
+        Ok(call) => match answers(&service, call, old).await {
             Some((status, answer)) => respond(status, &answer),
             None => StatusCode::NO_CONTENT.into_response(),
         },
     }
+}
+
+/// Status and answer of a call or a batch; nothing if nobody awaits one.
+pub(super) async fn answers(service: &Service, call: Value, old: bool) -> Option<(u16, Value)> {
+    let calls = match call {
+        Value::Array(calls) if calls.is_empty() || calls.len() > MAX_BATCH => {
+            return Some(failed(Value::Null, &RpcError::invalid_request("invalid request")));
+        }
+        Value::Array(calls) => calls,
+        call => return one(service, call, old).await,
+    };
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.extend(one(service, call, old).await.map(|(_, answer)| answer));
+    }
+    (!answers.is_empty()).then_some((200, Value::Array(answers)))
 }
 
 /// Status and answer of one call; a call without an id has none.
@@ -87,7 +141,7 @@ fn as_v1(method: &str, params: Value) -> Value {
     }
 }
 
-fn failed(id: Value, error: &RpcError) -> (u16, Value) {
+pub(super) fn failed(id: Value, error: &RpcError) -> (u16, Value) {
     (error.status(), json!({ "jsonrpc": "2.0", "id": id, "error": error.to_json() }))
 }
 

@@ -13,8 +13,6 @@ pub(super) const METHODS: &[Method] = &[
     Method::read("Filecoin.StateNetworkName", 0, name),
     Method::read("Filecoin.StateNetworkVersion", 1, network_version),
     Method::read("Filecoin.StateGetNetworkParams", 0, params),
-    Method::read("Filecoin.EthChainId", 0, chain_id),
-    Method::read("eth_chainId", 0, chain_id),
 ];
 
 /// 2.3.0, the API that the methods are those of.
@@ -49,8 +47,4 @@ fn params(chain: &mut Chain, _: &Args) -> Answer {
         eip155_chain_id: network.chain_id,
         genesis_timestamp: Some(network.genesis_time),
     })
-}
-
-fn chain_id(chain: &mut Chain, _: &Args) -> Answer {
-    answer(format!("{:#x}", chain.network().chain_id))
 }
