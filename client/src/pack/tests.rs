@@ -2,6 +2,7 @@
 
 mod folders;
 mod hostile;
+mod pipeline;
 mod vectors;
 
 use std::fs;
@@ -30,6 +31,13 @@ impl Case {
         let mut car = Cursor::new(Vec::new());
         let packed = pack(&self.path(name), &[self.owner.recipient()], &mut car, Options::default())?;
         Ok((packed, car.into_inner()))
+    }
+
+    /// A file with this content, packed.
+    pub fn sealed(&self, plain: &[u8]) -> (Packed, Vec<u8>) {
+        let mut car = Cursor::new(Vec::new());
+        let packed = pack_reader(plain, "file", &[self.owner.recipient()], &mut car, Options::default()).unwrap();
+        (packed, car.into_inner())
     }
 
     pub fn unpack(&self, car: &[u8], to: &str) -> Result<Unpacked, Error> {
