@@ -2,10 +2,9 @@
 
 use bauta_abi::{
     CancelBountyParams, ClaimBountyParams, ClaimBountyReturn, CreateBountyParams, CreateBountyReturn, Event,
-    FundBountyParams, GetBountyParams, GetBountyReturn, ListBountiesParams, ListBountiesReturn,
-    ListBountyClaimsParams, ListBountyClaimsReturn, MAX_NOTIFIED_PIECES, RefundBountyParams, RefundBountyReturn,
-    SectorChanges, SectorContentChangedParams, SectorContentChangedReturn, SettleBountyParams, SettleBountyReturn,
-    Settlement,
+    FundBountyParams, GetBountyParams, GetBountyReturn, ListBountiesParams, ListBountiesReturn, ListBountyClaimsParams,
+    ListBountyClaimsReturn, MAX_NOTIFIED_PIECES, RefundBountyParams, RefundBountyReturn, SectorChanges,
+    SectorContentChangedParams, SectorContentChangedReturn, SettleBountyParams, SettleBountyReturn, Settlement,
 };
 use fvm_shared::ActorID;
 use fvm_shared::address::Address;

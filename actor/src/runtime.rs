@@ -77,10 +77,7 @@ pub fn view<R: Runtime, T>(rt: &R, read: impl FnOnce(&State<'_, R::Store>) -> Re
 /// Changes the state: all of it, or nothing if the change fails.
 ///
 /// The change sees the state and nothing else of the chain: it cannot send, because the runtime is lent to this function alone.
-pub fn transaction<R: Runtime, T>(
-    rt: &mut R,
-    change: impl FnOnce(&mut State<'_, R::Store>) -> Result<T>,
-) -> Result<T> {
+pub fn transaction<R: Runtime, T>(rt: &mut R, change: impl FnOnce(&mut State<'_, R::Store>) -> Result<T>) -> Result<T> {
     let before = rt.root()?;
     let mut state = State::load(rt.store(), &before)?;
     let out = change(&mut state)?;

@@ -224,7 +224,8 @@ fn deals_that_do_not_fit_are_refused() {
 
 /// Answers that no built-in actor gives, and calls that the chain does not deliver.
 fn hostile() -> Vec<Option<Answer>> {
-    let ok = |codec, data: &[u8]| Some(Answer { exit: ExitCode::OK, data: Some(IpldBlock { codec, data: data.into() }) });
+    let ok =
+        |codec, data: &[u8]| Some(Answer { exit: ExitCode::OK, data: Some(IpldBlock { codec, data: data.into() }) });
     vec![
         None,
         Some(Answer { exit: ExitCode::OK, data: None }),
@@ -243,12 +244,8 @@ fn hostile() -> Vec<Option<Answer>> {
 
 #[test]
 fn a_hostile_market_gets_nothing() {
-    let queries = [
-        ext::GET_DEAL_DATA_COMMITMENT,
-        ext::GET_DEAL_PROVIDER,
-        ext::GET_DEAL_ACTIVATION,
-        ext::GET_DEAL_SECTOR,
-    ];
+    let queries =
+        [ext::GET_DEAL_DATA_COMMITMENT, ext::GET_DEAL_PROVIDER, ext::GET_DEAL_ACTIVATION, ext::GET_DEAL_SECTOR];
     for method in queries {
         for answer in hostile() {
             let mut scene = scene();

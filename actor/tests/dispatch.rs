@@ -32,7 +32,10 @@ fn scene() -> (Chain, u64, Vec<(Method, Vec<u8>)>) {
         (Method::RemoveFile, bytes(&RemoveFileParams { id: file_id })),
         (Method::GetFile, bytes(&GetFileParams { id: file_id })),
         (Method::ListFiles, bytes(&ListFilesParams { owner: id(alice), cursor: page.0, limit: page.1 })),
-        (Method::GrantAccess, bytes(&GrantAccessParams { id: file_id, grants: vec![grant_spec(bob, Rights::ALL, 200)] })),
+        (
+            Method::GrantAccess,
+            bytes(&GrantAccessParams { id: file_id, grants: vec![grant_spec(bob, Rights::ALL, 200)] }),
+        ),
         (Method::RevokeAccess, bytes(&RevokeAccessParams { id: file_id, addresses: vec![id(bob)] })),
         (Method::GetGrant, bytes(&GetGrantParams { id: file_id, address: id(bob) })),
         (Method::ListGrants, bytes(&ListGrantsParams { id: file_id, cursor: page.0, limit: page.1 })),

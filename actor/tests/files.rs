@@ -48,8 +48,7 @@ fn numbers_count_up_over_all_owners() {
     assert_eq!(register(&mut chain, bob, 1), 65);
     assert_eq!(register(&mut chain, alice, 2), 66);
 
-    let expected =
-        FileRecord { owner: bob, version: 1, file: file(1), registered: 100, updated: 100, previous: None };
+    let expected = FileRecord { owner: bob, version: 1, file: file(1), registered: 100, updated: 100, previous: None };
     assert_eq!(get_file(&mut chain, 65), Some(expected));
     assert_eq!(get_file(&mut chain, 0), None);
     assert_eq!(get_file(&mut chain, 67), None);

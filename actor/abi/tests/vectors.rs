@@ -140,9 +140,9 @@ fn no_file_is_unread_and_none_is_missing() {
         .map(|subject| format!("{}.json", subject.name))
         .chain(tables::all().into_iter().map(|(file, _)| file.to_owned()))
         .collect();
-    let found = fs::read_dir(folder()).expect("the folder is there").map(|entry| {
-        entry.expect("readable").file_name().into_string().expect("a name in Unicode")
-    });
+    let found = fs::read_dir(folder())
+        .expect("the folder is there")
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("a name in Unicode"));
     assert_eq!(found.collect::<BTreeSet<_>>(), known);
 }
 
@@ -157,7 +157,8 @@ fn no_type_is_without_vectors() {
         }
     }
     declared.remove("$name");
-    let one_bounty = ["CreateBountyReturn", "FundBountyParams", "CancelBountyParams", "RefundBountyParams", "GetBountyParams"];
+    let one_bounty =
+        ["CreateBountyReturn", "FundBountyParams", "CancelBountyParams", "RefundBountyParams", "GetBountyParams"];
     declared.extend(one_bounty.map(str::to_owned));
     let known: BTreeSet<_> = samples::subjects().iter().map(|subject| subject.name.to_owned()).collect();
     assert_eq!(known, declared);

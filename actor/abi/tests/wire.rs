@@ -119,7 +119,9 @@ fn rights_are_sets() {
 
 #[test]
 fn rewards_add_up_to_the_atto() {
-    for (reward, bps, duration) in [(1, 0, 1), (1, 10_000, 7), (7, 3_333, 3), (1_003, 333, 977), (10_i64.pow(18), 1, 518_400)] {
+    for (reward, bps, duration) in
+        [(1, 0, 1), (1, 10_000, 7), (7, 3_333, 3), (1_003, 333, 977), (10_i64.pow(18), 1, 518_400)]
+    {
         let terms = Terms {
             piece_cid: samples::piece(1),
             padded_size: fvm_shared::piece::PaddedPieceSize(128),

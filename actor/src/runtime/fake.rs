@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 
 use bauta_abi::{CONSTRUCTOR, Event, Method};
 use cid::Cid;
-use fvm_ipld_encoding::ipld_block::IpldBlock;
 use fvm_ipld_encoding::CBOR;
+use fvm_ipld_encoding::ipld_block::IpldBlock;
 use fvm_shared::address::{Address, Payload};
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
@@ -280,4 +280,3 @@ impl Runtime for Message<'_> {
         Ok(())
     }
 }
-

@@ -1,8 +1,6 @@
 //! Rules of grants: who may open what to whom, and take it back.
 
-use bauta_abi::{
-    FileBlock, FileId, Grant, GrantState, ListGrantsReturn, ListSharedReturn, Rights, is_expired,
-};
+use bauta_abi::{FileBlock, FileId, Grant, GrantState, ListGrantsReturn, ListSharedReturn, Rights, is_expired};
 use cid::Cid;
 use fvm_ipld_blockstore::Blockstore;
 use fvm_ipld_encoding::strict_bytes;

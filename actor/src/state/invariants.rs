@@ -4,10 +4,10 @@ mod bounties;
 mod files;
 mod sharing;
 
+use bauta_abi::Wire;
 use cid::Cid;
 use fvm_ipld_blockstore::Blockstore;
 use fvm_shared::econ::TokenAmount;
-use bauta_abi::Wire;
 
 use super::keys::Keys;
 use super::{State, blocks};

@@ -94,12 +94,7 @@ impl<K: Key, V: Value, const LEAF: usize, const FAN: usize, const BUFFER: usize>
     }
 
     /// Visits the entries from a key on, in order, until `visit` returns false.
-    pub fn scan(
-        &self,
-        store: &impl Blockstore,
-        from: K,
-        visit: &mut impl FnMut(K, &V) -> Result<bool>,
-    ) -> Result<()> {
+    pub fn scan(&self, store: &impl Blockstore, from: K, visit: &mut impl FnMut(K, &V) -> Result<bool>) -> Result<()> {
         let start = self.changes.partition_point(|c| c.0 < from);
         self.scan_under(store, from, &[], start, visit).map(|_| ())
     }

@@ -22,7 +22,13 @@ pub fn send<P: Wire>(chain: &mut Chain, from: ActorID, method: Method, params: &
 }
 
 /// The same for a method with a return value.
-pub fn call<P: Wire, T: Wire>(chain: &mut Chain, from: ActorID, method: Method, params: &P, attofil: u128) -> Result<T> {
+pub fn call<P: Wire, T: Wire>(
+    chain: &mut Chain,
+    from: ActorID,
+    method: Method,
+    params: &P,
+    attofil: u128,
+) -> Result<T> {
     let params = fvm_ipld_encoding::to_vec(params).expect("params encode");
     let supply = chain.supply();
     let answer = chain.message(from, method.number(), Some(params), attofil);

@@ -21,9 +21,7 @@ fn methods() -> Vec<Value> {
 }
 
 fn exits() -> Vec<Value> {
-    let row = |exit: &Exit| {
-        json!({ "name": format!("{exit:?}"), "expect": { "code": exit.code().value(), "sentence": exit.sentence() } })
-    };
+    let row = |exit: &Exit| json!({ "name": format!("{exit:?}"), "expect": { "code": exit.code().value(), "sentence": exit.sentence() } });
     Exit::ALL.iter().map(row).collect()
 }
 

@@ -32,7 +32,9 @@ pub fn check<S: Blockstore>(state: &State<'_, S>, balance: &TokenAmount, wrong: 
         check_claims(id, &bounty, &terms, wrong);
     }
     wrong.require(shares.is_empty(), || format!("shares in no bounty, or empty ones: {:?}", shares.keys()));
-    wrong.require(escrowed == bounties.escrowed, || format!("{escrowed} is escrowed, the sum says {}", bounties.escrowed));
+    wrong.require(escrowed == bounties.escrowed, || {
+        format!("{escrowed} is escrowed, the sum says {}", bounties.escrowed)
+    });
     wrong.require(escrowed <= *balance, || format!("{escrowed} is escrowed, the balance is {balance}"));
 }
 
@@ -44,7 +46,9 @@ fn check_money(id: BountyId, bounty: &BountyBlock, terms: &Terms, shares: TokenA
     let signs = [funded, paid, refunded, escrowed].iter().all(|amount| **amount >= none);
     wrong.require(signs, || format!("bounty {id} has a negative amount"));
     wrong.require(*funded <= terms.target(), || format!("bounty {id} has more than it can pay"));
-    wrong.require(shares == bounty.shares, || format!("bounty {id}: shares of {shares}, the sum says {}", bounty.shares));
+    wrong.require(shares == bounty.shares, || {
+        format!("bounty {id}: shares of {shares}, the sum says {}", bounty.shares)
+    });
     let owed_to_nobody = bounty.shares.is_zero() && !escrowed.is_zero();
     wrong.require(!owed_to_nobody, || format!("bounty {id} holds money of nobody"));
     let reserved = bounty.reserved(terms);
@@ -65,15 +69,16 @@ fn check_claims(id: BountyId, bounty: &BountyBlock, terms: &Terms, wrong: &mut F
     wrong.require(paid == bounty.paid, || format!("bounty {id} paid {}, its claims got {paid}", bounty.paid));
     for (claim, at) in bounty.claims.iter().zip(0..) {
         let name = format!("claim {at} of bounty {id}");
-        let earned = terms.earned(claim.covered)
-            + if claim.activated { terms.activation() } else { TokenAmount::default() };
+        let earned =
+            terms.earned(claim.covered) + if claim.activated { terms.activation() } else { TokenAmount::default() };
         wrong.require(claim.paid == earned, || format!("{name} got {} and earned {earned}", claim.paid));
         let within = claim.start <= claim.settled_until && claim.settled_until <= claim.end(terms);
         wrong.require(within, || format!("{name} is settled outside of its time"));
         let covered = (0..=claim.settled_until - claim.start).contains(&claim.covered);
         wrong.require(covered, || format!("{name} covers more than its time"));
         let complete = claim.settled_until == claim.end(terms);
-        wrong.require((claim.status == ClaimStatus::Completed) <= complete, || format!("{name} is completed too early"));
+        wrong
+            .require((claim.status == ClaimStatus::Completed) <= complete, || format!("{name} is completed too early"));
         wrong.require(claim.start <= terms.claim_deadline, || format!("{name} came too late"));
     }
 }

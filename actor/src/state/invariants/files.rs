@@ -55,8 +55,7 @@ fn check_lists<S: Blockstore>(state: &State<'_, S>, files: &Files, wrong: &mut F
     for owner in owners {
         let mut listed = BTreeSet::new();
         let mut cursor = None;
-        loop {
-            let Some(page) = wrong.read("a list", state.list_files(owner, cursor, 100)) else { break };
+        while let Some(page) = wrong.read("a list", state.list_files(owner, cursor, 100)) {
             for (id, _) in page.files {
                 wrong.require(listed.insert(id), || format!("file {id} is twice in the list of f0{owner}"));
             }
@@ -65,7 +64,8 @@ fn check_lists<S: Blockstore>(state: &State<'_, S>, files: &Files, wrong: &mut F
                 break;
             }
         }
-        let owned: BTreeSet<FileId> = files.blocks.iter().filter(|(_, b)| b.owner == owner).map(|(id, _)| *id).collect();
+        let owned: BTreeSet<FileId> =
+            files.blocks.iter().filter(|(_, b)| b.owner == owner).map(|(id, _)| *id).collect();
         wrong.require(listed == owned, || format!("the list of f0{owner} is {listed:?}, but they own {owned:?}"));
     }
 }
