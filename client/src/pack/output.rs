@@ -119,7 +119,13 @@ impl<'a> Settling<'a> {
     fn start(&self) -> Option<(SyncSender<()>, JoinHandle<io::Result<()>>)> {
         let file = self.file.try_clone().ok()?;
         let (sender, told) = sync_channel(1);
-        let work = move || told.iter().try_for_each(|()| file.sync_data());
+        let work = move || {
+            told.iter().try_for_each(|()| {
+                file.sync_data()?;
+                super::platform::forget_written(&file);
+                Ok(())
+            })
+        };
         Some((sender, thread::Builder::new().name("settle".into()).spawn(work).ok()?))
     }
 }
