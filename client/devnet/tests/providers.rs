@@ -1,157 +1,29 @@
 //! Providers on a running devnet: deals, sealing, proving, lying, bounties.
 
-use std::path::Path;
+#[path = "providers/shop.rs"]
+mod shop;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use bauta_abi::{
-    BountyRecord, CreateBountyParams, GetBountyParams, GetBountyReturn, ListBountyClaimsParams, ListBountyClaimsReturn,
-    Method, Terms, Wire, decode, encode,
-};
+use bauta_abi::{CreateBountyParams, FundBountyParams, Method, Terms, encode};
 use bauta_client::deal::market::DealProposal;
 use bauta_client::deal::mk12::{DealParams, Transfer};
 use bauta_client::deal::{
-    Curio, DealError, DealId, DealState, Proposal, Retrieval, StorageProvider, Timeouts, deliver, http_url, mk12,
-    piece_path, wait_until_sealed,
+    DealError, DealId, DealState, Proposal, StorageProvider, Timeouts, deliver, http_url, mk12, piece_path,
+    wait_until_sealed,
 };
 use bauta_client::node::{ProviderSettings, Serving};
 use bauta_client::piece::{CommP, PieceInfo};
 use bauta_client::wallet::Key;
-use bauta_devnet::bundle::Bundle;
-use bauta_devnet::genesis::{Genesis, account_key};
-use bauta_devnet::{Config, Devnet, spawn};
+use bauta_devnet::Devnet;
+use bauta_devnet::genesis::account_key;
 use fvm_ipld_encoding::RawBytes;
-use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-const DAY: ChainEpoch = 2880;
-const HALF_A_YEAR: ChainEpoch = 180 * DAY;
-const SECTOR_ACTIVE: &str = "active";
-
-async fn devnet(state: Option<&Path>, providers: u64) -> Devnet {
-    spawn(config(state).with_providers(providers)).await.unwrap()
-}
-
-fn config(state: Option<&Path>) -> Config {
-    let genesis = Genesis { bundle: Bundle::from_environment(), accounts: 3, ..Genesis::default() };
-    Config { state: state.map(Path::to_path_buf), genesis, ..Config::default() }
-}
-
-/// One whose time passes by itself.
-async fn ticking(state: Option<&Path>) -> Devnet {
-    let config = Config { block_time: Some(Duration::from_millis(40)), ..config(state) };
-    let devnet = spawn(config.with_providers(1)).await.unwrap();
-    until("a miner", || async { !devnet.info().await.unwrap().providers.is_empty() }).await;
-    devnet
-}
-
-fn bytes(seed: u8, length: usize) -> Vec<u8> {
-    (0..length).map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed)).collect()
-}
-
-struct Shop {
-    miner: Address,
-    url: String,
-    curio: Curio,
-    retrieval: Retrieval,
-}
-
-impl Shop {
-    async fn of(devnet: &Devnet, index: usize, client: &Key) -> Self {
-        let info = devnet.info().await.unwrap();
-        let (miner, url) = (info.providers[index].miner, info.providers[index].url.clone().unwrap());
-        let curio = Curio::new(&url, miner, client.clone(), Timeouts::default()).unwrap();
-        let patience = Timeouts { idle: Duration::from_millis(500), ..Timeouts::default() };
-        Self { miner, retrieval: Retrieval::with_timeouts(&url, patience).unwrap(), curio, url }
-    }
-
-    /// Stores bytes and waits until they are in a sector.
-    async fn store(&self, bytes: &[u8], notify: Option<(Address, Vec<u8>)>) -> PieceInfo {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("piece");
-        std::fs::write(&file, bytes).unwrap();
-        let piece = CommP::of(bytes).unwrap();
-        let proposal = Proposal { notify, ..Proposal::upload(piece.clone(), HALF_A_YEAR) };
-        let id = DealId::generate();
-        deliver(&self.curio, id, &proposal, &file, None).await.unwrap();
-        wait_until_sealed(&self.curio, id, Duration::from_secs(60)).await.unwrap();
-        piece
-    }
-
-    async fn fetch(&self, piece: &PieceInfo) -> Result<Vec<u8>, DealError> {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("out");
-        self.retrieval.fetch_piece(piece, &out, None).await?;
-        Ok(std::fs::read(out).unwrap())
-    }
-
-    async fn conduct(&self, devnet: &Devnet, settings: ProviderSettings) -> Value {
-        let params = json!([self.miner.to_string(), settings]);
-        devnet.node().request("Devnet.Provider", params).await.unwrap()
-    }
-
-    /// Number and state of its sectors, as the miner says.
-    async fn sectors(&self, devnet: &Devnet) -> Vec<(u64, String)> {
-        let described = self.conduct(devnet, ProviderSettings::default()).await;
-        let sectors = described["Sectors"].as_array().unwrap();
-        sectors.iter().map(|s| (s["Number"].as_u64().unwrap(), s["State"].as_str().unwrap().to_owned())).collect()
-    }
-}
-
-/// Signs, pushes and awaits a message; gives what the method returned.
-async fn send(devnet: &Devnet, key: &Key, to: Address, value: TokenAmount, method: u64, params: Vec<u8>) -> RawBytes {
-    let (key, from) = (key.clone(), key.address());
-    let pushed = devnet.handle().run_and_settle(move |chain| {
-        let mut draft = bauta_client::message::draft(from, to, value, method, RawBytes::new(params));
-        draft.sequence = chain.next_nonce(&from)?.unwrap_or_default();
-        bauta_devnet::estimate::fill(chain, chain.head().state, chain.epoch() + 1, &mut draft)?;
-        chain.push(key.sign(draft)?)
-    });
-    let (cid, settled) = pushed.await.unwrap();
-    settled.unwrap();
-    let cid = cid.unwrap();
-    let included = devnet.handle().run(move |chain| chain.included(&cid)).await.unwrap().unwrap().unwrap();
-    assert!(included.receipt.exit_code.is_success(), "{:?}", included.receipt);
-    included.receipt.return_data
-}
-
-async fn ask<T: Wire>(devnet: &Devnet, method: Method, params: Vec<u8>) -> T {
-    let actor = devnet.info().await.unwrap().actor.unwrap();
-    let asked = devnet
-        .handle()
-        .run(move |chain| chain.query(&actor, &actor, method.number(), RawBytes::new(params)))
-        .await
-        .unwrap()
-        .unwrap();
-    decode(asked.ok().unwrap().value.bytes()).unwrap()
-}
-
-async fn bounty(devnet: &Devnet, id: u64) -> BountyRecord {
-    let found: GetBountyReturn = ask(devnet, Method::GetBounty, encode(&GetBountyParams { id }).unwrap()).await;
-    found.unwrap()
-}
-
-async fn claims(devnet: &Devnet, id: u64) -> ListBountyClaimsReturn {
-    let params = ListBountyClaimsParams { id, cursor: None, limit: 100 };
-    ask(devnet, Method::ListBountyClaims, encode(&params).unwrap()).await
-}
-
-/// Waits until something holds.
-async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
-    for _ in 0..1200 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("{what} does not happen");
-}
-
-async fn sound(devnet: &Devnet) {
-    assert_eq!(devnet.node().devnet_check_invariants().await.unwrap(), Vec::<String>::new());
-}
+use shop::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_uploaded_gets_into_a_sector_and_comes_back() {
@@ -400,6 +272,30 @@ async fn bounties_are_hunted_and_claimed_by_notification() {
     until("a refusal", || async { refused(&shop.conduct(&devnet, ProviderSettings::default()).await["Jobs"]) }).await;
     assert!(claims(&devnet, 3).await.claims.is_empty());
     assert!(devnet.node().devnet_take_bounty(&idle.miner, 99).await.is_err());
+    sound(&devnet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_too_late_claims_when_more_money_comes() {
+    let devnet = Arc::new(devnet(None, 2).await);
+    let funder = account_key(2);
+    let shop = Shop::of(&devnet, 0, &account_key(0)).await;
+    let piece = shop.store(&bytes(9, 5_000), None).await;
+    let source = format!("{}{}", shop.url, piece_path(&piece));
+
+    // Two replicas, money for one: both providers hurry, one claims.
+    let terms = terms(&piece, &source, 2, 1000);
+    let half = terms.reward_per_replica.clone();
+    let actor = devnet.info().await.unwrap().actor.unwrap();
+    let params = encode(&CreateBountyParams { terms }).unwrap();
+    send(&devnet, &funder, actor, half.clone(), Method::CreateBounty.number(), params).await;
+    until("a claim", || async { claims(&devnet, 1).await.claims.len() == 1 }).await;
+
+    // Money for the second: the other one claims, too.
+    let params = encode(&FundBountyParams { id: 1 }).unwrap();
+    send(&devnet, &funder, actor, half, Method::FundBounty.number(), params).await;
+    until("two claims", || async { claims(&devnet, 1).await.claims.len() == 2 }).await;
+    assert!(bounty(&devnet, 1).await.claims == 2);
     sound(&devnet).await;
 }
 

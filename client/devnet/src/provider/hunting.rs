@@ -6,7 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use bauta_abi::{BountyRecord, GetBountyParams, GetBountyReturn, Method, decode, encode, notification_payload};
+use bauta_abi::{
+    BountyRecord, GetBountyParams, GetBountyReturn, ListBountyClaimsParams, ListBountyClaimsReturn, MAX_CLAIMS, Method,
+    decode, encode, notification_payload,
+};
 use bauta_client::deal;
 use cid::Cid;
 use fvm_ipld_encoding::RawBytes;
@@ -72,10 +75,13 @@ impl Hunter {
             for id in ids {
                 self.watched.remove(&(actor, id));
                 let Some(record) = bounty(view, actor, id)? else { continue };
-                match judge(shop, book, view, actor, id, &record) {
-                    Verdict::Take => taken.push(take(book, actor, id, &record)),
-                    Verdict::Watch if self.watched.len() < MAX_WATCHED => drop(self.watched.insert((actor, id))),
-                    Verdict::Watch | Verdict::Leave => {}
+                let verdict = judge(shop, book, view, actor, id, &record)?;
+                if matches!(verdict, Verdict::Take) {
+                    taken.push(take(book, actor, id, &record));
+                }
+                // What is taken is watched, too: another provider may be faster, and money may come for a second replica.
+                if !matches!(verdict, Verdict::Leave) && self.watched.len() < MAX_WATCHED {
+                    self.watched.insert((actor, id));
                 }
             }
         }
@@ -125,18 +131,43 @@ fn bounty(view: &dyn LedgerView, actor: ActorID, id: u64) -> Result<Option<Bount
     Ok(decode::<GetBountyReturn>(outcome.value.bytes())?)
 }
 
-fn judge(shop: &Shop, book: &Book, view: &dyn LedgerView, actor: ActorID, id: u64, record: &BountyRecord) -> Verdict {
+fn judge(
+    shop: &Shop,
+    book: &Book,
+    view: &dyn LedgerView,
+    actor: ActorID,
+    id: u64,
+    record: &BountyRecord,
+) -> Result<Verdict> {
     let terms = &record.terms;
     let over = record.cancelled || record.ended || view.epoch() + LEAD > terms.claim_deadline;
     let ours = |provider: &Address| book.miner.is_some_and(|miner| *provider == Address::new_id(miner));
     let barred = !terms.providers.is_empty() && !terms.providers.iter().any(ours);
     let too_much = terms.padded_size.0 > SECTOR_SIZE.0 || terms.min_duration > deal::MAX_DURATION;
     let nowhere = terms.source.is_empty() && shop.pieces.find(&wanted(record)).is_none();
-    if over || barred || too_much || nowhere || book.jobs.contains_key(&name(actor, id)) {
-        return Verdict::Leave;
+    if over || barred || too_much || nowhere {
+        return Ok(Verdict::Leave);
+    }
+    match book.jobs.get(&name(actor, id)).map(|job| &job.stage) {
+        None => {}
+        Some(Stage::Failed { .. }) => return Ok(Verdict::Leave),
+        Some(Stage::Sealed { .. }) if has_claimed(book, view, actor, id)? => return Ok(Verdict::Leave),
+        // Sealed in vain: others had claimed all that was paid for by then.
+        Some(Stage::Sealed { .. }) => {}
+        Some(_) => return Ok(Verdict::Watch),
     }
     let free = &record.escrowed - &record.reserved;
-    if free >= terms.reward_per_replica { Verdict::Take } else { Verdict::Watch }
+    Ok(if free >= terms.reward_per_replica { Verdict::Take } else { Verdict::Watch })
+}
+
+/// Tells whether this provider has a claim in a bounty.
+fn has_claimed(book: &Book, view: &dyn LedgerView, actor: ActorID, id: u64) -> Result<bool> {
+    let address = Address::new_id(actor);
+    let params = encode(&ListBountyClaimsParams { id, cursor: None, limit: MAX_CLAIMS as u64 })?;
+    let outcome = view.query(&address, &address, Method::ListBountyClaims.number(), RawBytes::new(params))?;
+    ensure!(outcome.exit.is_success(), "ListBountyClaims ends with exit code {}", outcome.exit);
+    let listed: ListBountyClaimsReturn = decode(outcome.value.bytes())?;
+    Ok(listed.claims.iter().any(|(_, claim)| book.miner == Some(claim.provider)))
 }
 
 fn wanted(record: &BountyRecord) -> Wanted {
