@@ -41,6 +41,9 @@ impl<J> Shared<J> {
 /// What came out, or the panic of the thread.
 type Outcome<D> = Result<D, Box<dyn Any + Send>>;
 
+/// More threads than this have nothing to do: there are only so many buffers.
+const MAX_THREADS: usize = 32;
+
 /// The threads: as many as the machine runs at once, less the caller's. They start with the second job under way.
 pub(super) struct Pool<J: Job> {
     shared: Arc<Shared<J>>,
@@ -108,7 +111,7 @@ impl<J: Job> Pool<J> {
     /// Starts the threads, or fewer when the system gives no more: WebAssembly gives none.
     fn start(&mut self) {
         self.started = true;
-        let count = thread::available_parallelism().map_or(1, usize::from) - 1;
+        let count = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS) - 1;
         self.threads = (0..count)
             .map_while(|_| {
                 let (shared, report) = (self.shared.clone(), self.report.clone());
