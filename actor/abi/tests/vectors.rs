@@ -17,10 +17,13 @@ use serde_json::{Value, json};
 
 /// A type with its vectors: values that are good, and values of the right form that break a bound.
 pub struct Subject {
-    pub name: &'static str,
+    name: &'static str,
     cases: Vec<Value>,
-    judge: fn(&[u8]) -> Result<(String, Vec<u8>), WireError>,
+    judge: fn(&[u8]) -> Result<Judged, WireError>,
 }
+
+/// What bytes decode to, as text, and what that encodes to.
+type Judged = (String, Vec<u8>);
 
 impl Subject {
     /// Derives the cases of a type: the good values, the bad ones, and forms that are none of the type.
@@ -69,7 +72,7 @@ fn case<T: Wire + Debug>(name: &str, cbor: &[u8]) -> Value {
 }
 
 /// Decodes, and encodes what came of it.
-fn judge<T: Wire + Debug>(cbor: &[u8]) -> Result<(String, Vec<u8>), WireError> {
+fn judge<T: Wire + Debug>(cbor: &[u8]) -> Result<Judged, WireError> {
     let value: T = decode(cbor)?;
     let again = encode(&value)?;
     Ok((format!("{value:?}"), again))
