@@ -1,8 +1,8 @@
 //! An ordered map whose nodes hold changes back before they pass them down (a B-epsilon tree).
 //!
 //! Every rewritten node costs half a million gas and 144,000 for each link in it, so a small change should not rewrite the path to its
-//! leaf. A node here is a sorted list of changes over its children; only when more than `BUFFER` wait, those of the child with the
-//! most of them go down together. With `BUFFER` 0 it is a plain B+ tree. Keys are in order, so a listing can go on
+//! leaf. A node here is a sorted list of changes over its children; only when too many wait, those of the child with the most of them
+//! go down together. With `BUFFER` 0 it is a plain B+ tree. Keys are in order, so a listing can go on
 //! after a key that has been removed meanwhile.
 
 use cid::Cid;
@@ -21,14 +21,14 @@ impl<T: Ord + Copy + Serialize + DeserializeOwned + std::fmt::Debug> Key for T {
 pub trait Value: Clone + Serialize + DeserializeOwned {}
 impl<T: Clone + Serialize + DeserializeOwned> Value for T {}
 
-/// How many times `BUFFER` may wait in a node that has just passed changes to one child.
-const PATIENCE: usize = 2;
+/// How many times `BUFFER` may wait below the root: the deeper a node, the more seldom it should be rewritten.
+const HOARD: usize = 4;
 
 type Change<K, V> = (K, Option<V>);
 
 /// `[changes, children]`: the root node of a map, kept in whatever block owns it.
 ///
-/// `LEAF` entries in a node without children, `FAN` children and `BUFFER` waiting changes in one with children, at most.
+/// At most `LEAF` entries in a node without children; `FAN` children and, in the root, `BUFFER` waiting changes in one with children.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Map<K, V, const LEAF: usize, const FAN: usize, const BUFFER: usize> {
     /// Sorted by key; newer than what the children say. Without children these are the entries.
@@ -85,7 +85,7 @@ impl<K: Key, V: Value, const LEAF: usize, const FAN: usize, const BUFFER: usize>
 
     fn change(&mut self, store: &impl Blockstore, key: K, value: Option<V>) -> Result<()> {
         self.absorb((key, value));
-        self.settle(store)?;
+        self.settle(store, BUFFER)?;
         if self.children.len() > FAN || (self.is_leaf() && self.changes.len() > LEAF) {
             let parts = std::mem::take(self).split();
             self.children = write(store, parts)?;
@@ -153,15 +153,13 @@ impl<K: Key, V: Value, const LEAF: usize, const FAN: usize, const BUFFER: usize>
         }
     }
 
-    /// Passes changes down if more than `BUFFER` wait: to one child, so that a message pays for one path, as long as that is enough.
-    fn settle(&mut self, store: &impl Blockstore) -> Result<()> {
-        let mut most = BUFFER;
+    /// Passes changes down until no more than `most` wait.
+    fn settle(&mut self, store: &impl Blockstore, most: usize) -> Result<()> {
         while !self.is_leaf() && self.changes.len() > most {
-            most = PATIENCE * BUFFER;
             let (at, range) = self.fullest();
             let mut child: Self = blocks::get(store, &self.children[at].1)?;
             self.changes.drain(range).for_each(|change| child.absorb(change));
-            child.settle(store)?;
+            child.settle(store, HOARD * BUFFER)?;
             let mut parts = write(store, child.split())?;
             if let Some(first) = parts.first_mut() {
                 first.0 = first.0.min(self.children[at].0);
@@ -233,7 +231,7 @@ impl<K: Key, V: Value, const LEAF: usize, const FAN: usize, const BUFFER: usize>
         say(keys().all(within), "a key is out of its range");
         say(links().skip(1).all(within), "a child is out of its range");
         say(self.children.len() <= FAN, "it has too many children");
-        let most = if self.is_leaf() { LEAF } else { PATIENCE * BUFFER };
+        let most = if self.is_leaf() { LEAF } else { HOARD * BUFFER };
         say(self.changes.len() <= most, "it has too many changes");
         say(!self.is_leaf() || self.changes.iter().all(|c| c.1.is_some()), "a leaf has a removal");
         for (at, (key, link)) in self.children.iter().enumerate() {

@@ -352,6 +352,14 @@ impl World {
 
     // --- state ---
 
+    /// Ends the world: what it stands on, for whoever goes on by other means.
+    #[allow(dead_code, reason = "for the gas tables alone")]
+    pub fn into_parts(mut self) -> (Rc<Store>, Rules, Cid, i64) {
+        let now = self.now();
+        let root = self.vm.take().unwrap().flush().unwrap();
+        (self.store, self.rules, root, now)
+    }
+
     pub fn resolve(&self, address: &Address) -> u64 {
         self.vm().resolve(address).unwrap().unwrap()
     }

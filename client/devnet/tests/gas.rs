@@ -1,0 +1,66 @@
+//! What messages to the actor cost: the built Wasm on the real FVM, with fees as on the chain.
+//!
+//! `test-vectors/gas/actor.json` has the gas of each method on states with 0, 1,000 and 100,000 entries of each kind, `growth.json` that of
+//! registering and reading over many messages: at 10,000 files no more than 12 and 4 million in the mean, and from there to a million at
+//! most half as much again. A message that costs more than the table fails the test; `UPDATE_VECTORS=1` writes the
+//! tables anew. States are filled by the actor's own rules without messages, then given to the actor. `BAUTA_GAS_LARGE=1` adds the
+//! largest ones, which take minutes.
+
+#[path = "gas/fill.rs"]
+mod fill;
+#[path = "gas/methods.rs"]
+mod methods;
+#[path = "gas/table.rs"]
+mod table;
+#[allow(dead_code, reason = "the other tests use what this one does not")]
+mod world;
+
+use std::collections::BTreeMap;
+
+use bauta_devnet::on_large_stack;
+use table::{Table, is_large};
+
+#[test]
+fn methods_cost_no_more_than_the_table_says() {
+    on_large_stack(|| {
+        let scene = methods::Scene::new();
+        let mut table = Table::open("actor.json");
+        for entries in [0, 1_000, 100_000] {
+            if entries <= 1_000 || is_large() {
+                table.compare(scene.measure(entries));
+            }
+        }
+        table.close();
+    });
+}
+
+#[test]
+fn registering_and_reading_hardly_grow() {
+    on_large_stack(|| {
+        let scene = methods::Scene::new();
+        let mut table = Table::open("growth.json");
+        let mut at_ten_thousand = BTreeMap::new();
+        for entries in [1_000, 10_000, 100_000, 1_000_000] {
+            for owners in [fill::Owners::One, fill::Owners::Many] {
+                if entries > 10_000 && !is_large() {
+                    continue;
+                }
+                let rows = scene.measure_growth(entries, owners);
+                for row in &rows {
+                    let most = match at_ten_thousand.get(&row.name) {
+                        Some(mean) => mean / 2 * 3,
+                        None if row.name.starts_with("RegisterFile") => 12_000_000,
+                        None => 4_000_000,
+                    };
+                    let mean = row.gas["mean"];
+                    assert!(mean <= most, "{} at {entries}: {mean} gas, {most} were promised", row.name);
+                    if entries == 10_000 {
+                        at_ten_thousand.insert(row.name.clone(), mean);
+                    }
+                }
+                table.compare(rows);
+            }
+        }
+        table.close();
+    });
+}
