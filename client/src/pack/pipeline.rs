@@ -1,7 +1,9 @@
 //! One pass: what is read is encrypted, named, framed, committed to and written, by all cores, in order, in bounded memory.
 //!
-//!     read -> Seal -> (chunks that lie across leaves are joined) -> Name, 32 leaves at once -> frame, place in the CAR
-//!          -> Commit -> write
+//! ```text
+//! read -> Seal -> (chunks that lie across leaves are joined) -> Name, 32 leaves at once -> frame, place in the CAR
+//!      -> Commit -> write
+//! ```
 //!
 //! The caller reads, joins, places and writes, and helps with the work in between; order is kept by two queues.
 

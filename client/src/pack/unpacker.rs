@@ -1,7 +1,9 @@
 //! The way back in one pass: blocks are read, verified many at a time, decrypted and written, by all cores, in order, in bounded
 //! memory.
 //!
-//!     read -> Verify, 32 leaves at once -> (chunks that lie across leaves are joined) -> Open -> write
+//! ```text
+//! read -> Verify, 32 leaves at once -> (chunks that lie across leaves are joined) -> Open -> write
+//! ```
 
 use std::collections::VecDeque;
 use std::io::{Read, Seek};
