@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use std::io::{Cursor, Read};
-//! use bauta_client::car::{CarFile, CarWriter, Profile, add_file};
+//! use bauta_client::car::{Blocks, CarFile, CarWriter, Profile, add_file};
 //!
 //! let mut car = CarWriter::new(Vec::new())?;
 //! let link = add_file(&b"hello"[..], &Profile::V1_2025, &mut car)?;
@@ -22,11 +22,13 @@
 //! Sources: CARv1 and dag-pb of ipld.io, UnixFS of specs.ipfs.tech.
 
 mod block;
+mod blocks;
 mod build;
 mod dag_pb;
 mod file;
 mod layout;
 mod leaves;
+mod place;
 mod reader;
 mod store;
 mod stream;
@@ -42,18 +44,21 @@ use std::io;
 use cid::Cid;
 
 pub use block::{Block, MAX_BLOCK};
+pub use blocks::{Blocks, Entry};
 pub use build::{add_directory, add_file};
 pub use file::FileReader;
 pub use layout::{Link, Profile};
+pub use place::Place;
 pub use reader::CarReader;
-pub use store::{CarFile, Entry};
+pub use store::CarFile;
 pub use stream::FileStream;
 pub use writer::{CarWriter, HEADER, header};
 
 pub(crate) use block::{LEAVES_AT_ONCE, is_leaf, leaf_cids, verify_each};
 pub(crate) use build::directory_block;
 pub(crate) use layout::Layout;
-pub(crate) use leaves::{Leaf, Leaves};
+pub(crate) use leaves::{Leaf, Leaves, check_leaf};
+pub(crate) use place::{Child, Extent, MAX_FILE, Wrong, children_of, find_ending, frame_size};
 pub(crate) use varint::{read_uvarint, write_uvarint};
 pub(crate) use writer::MAX_FRAME;
 

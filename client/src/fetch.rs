@@ -17,21 +17,26 @@
 //! # }
 //! ```
 
+mod ahead;
+mod fleet;
+mod partial;
+mod peer;
+mod remote;
 mod sources;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bauta_abi::FileSpec;
 
-use crate::deal::{DealError, Retrieval, Timeouts};
+use crate::deal::{DealError, Retrieval};
 use crate::piece::{CommP, PieceInfo};
 
-pub use sources::{Source, provider_url, sources_of, sources_on_chain};
+use peer::PATIENCE;
 
-/// How long a provider may be silent before the next one is asked.
-const PATIENCE: Timeouts = Timeouts { connect: Duration::from_secs(5), idle: Duration::from_secs(15) };
+pub(crate) use peer::Peer;
+pub use remote::{Remote, fetch_error};
+pub use sources::{Source, provider_url, sources_of, sources_on_chain};
 
 /// The piece that a record names.
 pub fn piece_of(file: &FileSpec) -> PieceInfo {
@@ -53,6 +58,20 @@ pub trait Watch: Send + Sync {
 pub struct Quiet;
 
 impl Watch for Quiet {}
+
+impl Watch for Arc<dyn Watch> {
+    fn asking(&self, source: &Source) {
+        (**self).asking(source);
+    }
+
+    fn received(&self, bytes: u64) {
+        (**self).received(bytes);
+    }
+
+    fn dropped(&self, source: &Source, why: &DealError) {
+        (**self).dropped(source, why);
+    }
+}
 
 /// A piece that is there, every byte of it checked.
 #[derive(Debug)]
@@ -114,7 +133,7 @@ pub async fn fetch(
 
 /// Whether a provider was caught serving what is not the piece.
 pub fn serves_something_else(why: &DealError) -> bool {
-    matches!(why, DealError::WrongBytes { .. } | DealError::Malformed { .. })
+    matches!(why, DealError::WrongBytes { .. } | DealError::Forged { .. } | DealError::Malformed { .. })
 }
 
 async fn fetch_from(

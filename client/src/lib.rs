@@ -9,7 +9,7 @@
 //! | on this machine | [`pack`], [`wallet`], [`keyring`], [`home`] |
 //! | the chain | [`network`], [`node`], [`sender`], [`actor`] |
 //! | providers | [`deal`] |
-//! | flows | [`store`], [`access`], [`fetch`], [`share`], [`bounty`] |
+//! | flows | [`store`], [`access`], [`fetch`], [`check`], [`share`], [`bounty`] |
 //!
 //! # Store a file, and open it to a friend
 //!
@@ -120,6 +120,8 @@ pub mod store;
 pub mod access;
 
 pub mod fetch;
+
+pub mod check;
 
 pub mod share;
 

@@ -33,6 +33,7 @@ mod platform;
 mod pool;
 mod scan;
 mod sealing;
+mod shelves;
 mod source;
 mod twins;
 mod unpacker;
@@ -48,7 +49,7 @@ use cid::Cid;
 
 use crate::car::CarWriter;
 use crate::crypt::{Commitment, ContentKind, FileKey, Identity, Metadata, Recipient, Wrap};
-use crate::piece::PieceInfo;
+use crate::piece::{PieceInfo, Tree};
 
 pub use error::Error;
 pub use extract::Unpacked;
@@ -107,6 +108,8 @@ pub struct Packed {
     pub payload_cid: Cid,
     /// The piece that the CAR is.
     pub piece: PieceInfo,
+    /// The upper part of its tree: parts of the piece can be checked with it later.
+    pub tree: Tree,
     /// Key of the file, or of the manifest of a folder: opens everything.
     pub file_key: FileKey,
     /// The file key wrapped for each recipient, in their order.
@@ -246,8 +249,8 @@ impl SealedFile {
         skipped: Vec<Skipped>,
     ) -> Result<Packed, Error> {
         let (out, header) = car.finish(&payload_cid)?;
-        let piece = out.finish(&header)?;
-        let commitment = self.key.commitment();
-        Ok(Packed { payload_cid, piece, file_key: self.key, wraps: self.wraps, commitment, metadata, skipped })
+        let tree = out.finish(&header)?;
+        let (piece, commitment) = (tree.piece().clone(), self.key.commitment());
+        Ok(Packed { payload_cid, piece, tree, file_key: self.key, wraps: self.wraps, commitment, metadata, skipped })
     }
 }

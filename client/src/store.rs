@@ -37,6 +37,7 @@ use fvm_shared::clock::ChainEpoch;
 
 use crate::access::{AccessError, actor_id};
 use crate::actor::{Actor, ActorError};
+use crate::check::Trees;
 use crate::crypt::Recipient;
 use crate::deal::{self, DealError};
 use crate::fetch::{FetchError, Source};
@@ -302,6 +303,7 @@ impl<'a> Store<'a> {
             owner_wrap: wrap.into_bytes(),
         });
         self.outbox.save(name, job)?;
+        Trees::of(self.home).keep(&packed.tree)?;
         Ok(packed.skipped)
     }
 

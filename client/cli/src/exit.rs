@@ -194,7 +194,7 @@ fn package(error: &pack::Error) -> Exit {
         pack::Error::NoAccess(_) => Exit::NoAccess,
         pack::Error::Corrupt { .. } => Exit::Corrupt,
         pack::Error::NotFound(_) => Exit::NotFound,
-        pack::Error::Io { error, .. } => disk(error),
+        pack::Error::Io { error, .. } | pack::Error::Output(error) => disk(error),
         _ => Exit::Failed,
     }
 }
@@ -235,7 +235,7 @@ fn node(error: &NodeError) -> Exit {
 fn deal(error: &DealError) -> Exit {
     match error {
         DealError::Unreachable { .. } | DealError::TooSlow { .. } => Exit::Network,
-        DealError::WrongBytes { .. } | DealError::Malformed { .. } => Exit::Corrupt,
+        DealError::WrongBytes { .. } | DealError::Forged { .. } | DealError::Malformed { .. } => Exit::Corrupt,
         _ => Exit::Failed,
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use bauta_client::car::{Blocks, CarFile};
 use bauta_client::crypt::{ContentKind, Identity, Recipient};
 use bauta_client::keyring::Keyring;
 use bauta_client::pack::{self as packing, Key, Options, Package, Packed};
@@ -252,7 +253,7 @@ fn open_car(path: &Path) -> anyhow::Result<File> {
     Ok(copy)
 }
 
-fn open_with(car: File, identities: &[Identity], phase: &Phase) -> anyhow::Result<Package<Counted<File>>> {
+fn open_with(car: File, identities: &[Identity], phase: &Phase) -> anyhow::Result<Package<CarFile<Counted<File>>>> {
     let mut refused = None;
     for identity in identities {
         let mut again = car.try_clone()?;
@@ -286,8 +287,16 @@ impl Target {
         Ok(Self::Stdout)
     }
 
+    /// Says that nobody else makes this at the same time, and what it is called meanwhile.
+    pub fn alone(self, name: &str) -> Self {
+        match self {
+            Self::Place(place) => Self::Place(place.beside(name)),
+            Self::Stdout => Self::Stdout,
+        }
+    }
+
     /// Takes a part, or all, out of a package.
-    pub fn take<R: Read + Seek>(&self, package: &mut Package<R>, part: &Part) -> anyhow::Result<packing::Unpacked> {
+    pub fn take<B: Blocks>(&self, package: &mut Package<B>, part: &Part) -> anyhow::Result<packing::Unpacked> {
         let whole = part.path.is_none() && part.range.is_none();
         match self {
             Self::Place(place) if whole => {
@@ -317,24 +326,14 @@ fn single(bytes: u64) -> packing::Unpacked {
     packing::Unpacked { kind: ContentKind::File, entries: 1, bytes }
 }
 
-fn take_part<R: Read + Seek>(package: &mut Package<R>, part: &Part, out: &mut impl Write) -> anyhow::Result<u64> {
-    let mut opened = match &part.path {
-        Some(path) => package.open_path(path.as_bytes())?,
-        None if package.kind() == ContentKind::Folder => {
-            return Err(Failure::usage("this is a folder: name one of its files with --path, or unpack it to a path"));
-        }
-        None => package.open_file()?,
-    };
-    let size = opened.size()?;
-    let (from, to) = part.range.unwrap_or((0, u64::MAX));
-    if part.range.is_some() && from >= size {
-        return Err(Failure::usage(format!("the file has {size} bytes; the range begins at {from}")));
+fn take_part<B: Blocks>(package: &mut Package<B>, part: &Part, out: &mut impl Write) -> anyhow::Result<u64> {
+    let path = part.path.as_ref().map(|path| path.as_bytes());
+    if path.is_none() && package.kind() == ContentKind::Folder {
+        return Err(Failure::usage("this is a folder: name one of its files with --path, or unpack it to a path"));
     }
-    opened.seek(SeekFrom::Start(from))?;
-    // What the readers below found comes back as their own errors, whichever way it went through `std::io`.
-    let copied = io::copy(&mut opened.take(to.min(size) - from), out);
-    copied.map_err(|e| match e.kind() {
-        io::ErrorKind::BrokenPipe => anyhow::Error::new(e),
-        _ => packing::Error::from(e).into(),
+    let range = part.range.map(|(from, to)| from..to);
+    package.copy(path, range, out, Options::default()).map_err(|e| match e {
+        packing::Error::BeyondEnd { .. } => Failure::usage(e.to_string()),
+        e => e.into(),
     })
 }

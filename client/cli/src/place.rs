@@ -15,6 +15,8 @@ use crate::exit::{Exit, Failure};
 pub struct Place {
     path: PathBuf,
     force: bool,
+    /// The name of what is made beside it; random without.
+    beside: Option<String>,
 }
 
 /// Whether a path is `-`.
@@ -35,7 +37,7 @@ impl Place {
         if !folder.is_dir() {
             return Err(Failure::because(Exit::Failed, format!("{} is not a folder", folder.display())));
         }
-        Ok(Self { path: path.into(), force })
+        Ok(Self { path: path.into(), force, beside: None })
     }
 
     /// The path.
@@ -43,15 +45,34 @@ impl Place {
         &self.path
     }
 
+    /// Makes what is made beside it under this name, and first removes what a killed process has left there. The caller sees to it that
+    /// nobody else uses the name.
+    pub fn beside(self, name: &str) -> Self {
+        let left = folder_of(&self.path).join(format!(".bauta-{name}"));
+        let gone =
+            fs::remove_dir_all(&left).is_ok() || fs::remove_file(&left).is_ok() || fs::symlink_metadata(&left).is_err();
+        Self { beside: gone.then(|| name.into()), ..self }
+    }
+
     /// A file beside it that vanishes unless [`Place::publish`]ed; `mode` before the umask.
     pub fn file(&self, mode: u32) -> io::Result<NamedTempFile> {
         let permissions = fs::Permissions::from_mode(mode);
-        tempfile::Builder::new().prefix(".bauta-").permissions(permissions).tempfile_in(folder_of(&self.path))
+        let (prefix, random) = self.name();
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix).rand_bytes(random).permissions(permissions).tempfile_in(folder_of(&self.path))
     }
 
     /// A folder beside it that vanishes unless what was made inside is [`Place::adopt`]ed.
     pub fn folder(&self) -> io::Result<TempDir> {
-        tempfile::Builder::new().prefix(".bauta-").tempdir_in(folder_of(&self.path))
+        let (prefix, random) = self.name();
+        tempfile::Builder::new().prefix(&prefix).rand_bytes(random).tempdir_in(folder_of(&self.path))
+    }
+
+    fn name(&self) -> (String, usize) {
+        match &self.beside {
+            Some(name) => (format!(".bauta-{name}"), 0),
+            None => (".bauta-".into(), 6),
+        }
     }
 
     /// Puts a whole file into its place.

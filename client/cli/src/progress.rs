@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bauta_client::car::{self, Blocks};
+use cid::Cid;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use crate::args::ProgressMode;
@@ -136,6 +138,44 @@ impl<T> Counted<T> {
     /// Counts what passes through `inner`.
     pub fn new(inner: T, phase: Phase) -> Self {
         Self { inner, phase }
+    }
+
+    /// Gives what is inside.
+    pub fn into_inner(self) -> T {
+        self.inner
+    }
+}
+
+impl<B: Blocks> Blocks for Counted<B> {
+    fn root(&self) -> Cid {
+        self.inner.root()
+    }
+
+    fn read(&mut self, cid: &Cid, data: &mut Vec<u8>) -> Result<(), car::Error> {
+        interrupted()?;
+        self.inner.read(cid, data)?;
+        self.phase.add(data.len() as u64);
+        Ok(())
+    }
+
+    fn verifies(&self) -> bool {
+        self.inner.verifies()
+    }
+
+    fn size_of(&mut self, cid: &Cid) -> Option<u64> {
+        self.inner.size_of(cid)
+    }
+
+    fn stands_at(&mut self, cid: &Cid, places: &[car::Place]) {
+        self.inner.stands_at(cid, places);
+    }
+
+    fn place_of(&self, cid: &Cid) -> Option<car::Place> {
+        self.inner.place_of(cid)
+    }
+
+    fn announce(&mut self, file: &Cid, bytes: std::ops::Range<u64>) {
+        self.inner.announce(file, bytes);
     }
 }
 

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use crate::backend::{Backend, Kernel};
-use crate::chunk::{BATCH, Batch, LANES};
+use crate::chunk::{BATCH, Batch, LANE_HEIGHT, LANES};
 use crate::fr32::padded_size_of;
-use crate::merkle::MAX_HEIGHT;
 use crate::{CommP, Commitment, Engine, Error};
 
 /// What [`Engine::part`] found out about the bytes at a place of the payload.
@@ -42,14 +41,14 @@ fn lane_roots(kernel: Kernel, batch: &Batch, roots: &mut [Commitment; LANES]) {
 
 impl CommP {
     /// As [`update`](CommP::update) with bytes that [`Engine::part`] has seen at just this place. Saves the work only on an
-    /// engine with one thread that keeps no nodes.
+    /// engine with one thread that keeps no nodes below 8 KiB.
     ///
     /// Errors: [`Error::TooLarge`]; [`Error::NotIncluded`] when the part is of another place.
     pub fn update_part(&mut self, bytes: &[u8], part: &Part) -> Result<(), Error> {
         if part.offset != self.written() || part.batches.end > bytes.len() {
             return Err(Error::NotIncluded("it stands at another place"));
         }
-        if part.roots.is_empty() || self.engine.threads > 1 || self.engine.keep <= MAX_HEIGHT {
+        if part.roots.is_empty() || self.engine.threads > 1 || self.engine.keep < LANE_HEIGHT {
             return self.update(bytes);
         }
         padded_size_of(self.written() + bytes.len() as u64)?;

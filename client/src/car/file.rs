@@ -4,16 +4,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use cid::Cid;
 
-use super::Error;
-use super::store::CarFile;
 use super::unixfs::{self, Node};
+use super::{Blocks, Error};
 
 /// Deepest tree read. With two links a node this is a million leaves.
 pub(super) const MAX_DEPTH: usize = 20;
 
-/// Reads a file; see [`CarFile::file`].
-pub struct FileReader<'a, R> {
-    car: &'a mut CarFile<R>,
+/// Reads a file; see [`Blocks::file`].
+pub struct FileReader<'a, B> {
+    car: &'a mut B,
     root: Cid,
     size: u64,
     /// What comes after the leaf at hand: per level the children left, the next one last.
@@ -27,8 +26,8 @@ pub struct FileReader<'a, R> {
     lost: bool,
 }
 
-impl<'a, R: Read + Seek> FileReader<'a, R> {
-    pub(super) fn new(car: &'a mut CarFile<R>, root: &Cid) -> Result<Self, Error> {
+impl<'a, B: Blocks> FileReader<'a, B> {
+    pub(super) fn new(car: &'a mut B, root: &Cid) -> Result<Self, Error> {
         let (todo, leaf) = (Vec::new(), Vec::new());
         let mut reader = FileReader { car, root: *root, size: 0, todo, leaf, leaf_at: 0, position: 0, lost: false };
         reader.size = reader.load(root, None)?;
@@ -41,7 +40,7 @@ impl<'a, R: Read + Seek> FileReader<'a, R> {
     }
 
     /// Gives the CAR back, and the root of the file.
-    pub(crate) fn into_car(self) -> (&'a mut CarFile<R>, Cid) {
+    pub(crate) fn into_car(self) -> (&'a mut B, Cid) {
         (self.car, self.root)
     }
 
@@ -98,7 +97,7 @@ impl<'a, R: Read + Seek> FileReader<'a, R> {
     }
 }
 
-impl<R: Read + Seek> Read for FileReader<'_, R> {
+impl<B: Blocks> Read for FileReader<'_, B> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.lost || (self.position == self.leaf_at + self.leaf.len() as u64 && self.position < self.size) {
             self.go_to(self.position)?;
@@ -111,7 +110,7 @@ impl<R: Read + Seek> Read for FileReader<'_, R> {
     }
 }
 
-impl<R: Read + Seek> Seek for FileReader<'_, R> {
+impl<B: Blocks> Seek for FileReader<'_, B> {
     /// Errors: `InvalidInput` before the start; positions past the end are the end.
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let target = match to {

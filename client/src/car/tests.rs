@@ -258,3 +258,49 @@ proptest! {
         let _ = unixfs::parse(&cid_of(DAG_PB, &noise), noise);
     }
 }
+
+#[test]
+fn places_are_where_the_writer_puts_blocks() {
+    use super::place::{Extent, children_of, find_ending, frame_size};
+    use super::{HEADER, Layout};
+
+    // The extent of any size, as the tree over so many leaves has it.
+    let chunk = Profile::V1_2025.chunk_size as u64;
+    let leaf = cid_of(0x55, b"any");
+    for leaves in [1, 2, 3, 1023, 1024, 1025, 1026, 2048, 2049, 3000] {
+        for last in [1, 127, 128, 20_000, chunk] {
+            let mut layout = Layout::new(Profile::V1_2025.max_links);
+            let (mut span, mut root) = (0, 0);
+            let mut emit = |_: &Cid, block: &[u8]| {
+                root = block.len() as u64;
+                span += frame_size(root) + root;
+                Ok(())
+            };
+            for i in 0..leaves {
+                let size = if i + 1 == leaves { last } else { chunk };
+                layout.push(Link { cid: leaf, size, tree_size: size }, &mut emit).unwrap();
+            }
+            let link = layout.finish(&mut emit).unwrap().unwrap();
+            span += (leaves - 1) * (frame_size(chunk) + chunk) + frame_size(last) + last;
+            if leaves == 1 {
+                root = last;
+            }
+            let expected = Extent { span, root, tree: link.tree_size };
+            assert_eq!(Extent::of_file((leaves - 1) * chunk + last), expected, "{leaves} leaves, the last of {last}");
+        }
+    }
+    // And every block of a CAR, from its root.
+    let content = bytes(5 * chunk as usize + 77);
+    let (root, car) = archive(&content, &Profile::V1_2025);
+    let place = find_ending(&root, 0, &car).unwrap();
+    assert_eq!(Extent::of_file(content.len() as u64).span, car.len() as u64 - HEADER as u64);
+    let block = place.verify(&root, &car[place.at as usize..]).unwrap();
+    let (_, children) = children_of(&root, &place, block.to_vec()).unwrap();
+    assert_eq!(children.len(), 6);
+    for (cid, _, place) in children {
+        let range = place.unwrap().range();
+        assert!(place.unwrap().verify(&cid, &car[range.start as usize..range.end as usize]).is_ok());
+    }
+    assert!(find_ending(&root, 0, &car[..car.len() - 1]).is_none());
+    assert!(find_ending(&root, 0, &root.to_bytes()).is_none());
+}

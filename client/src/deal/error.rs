@@ -131,6 +131,20 @@ pub enum DealError {
         /// What was expected and what came.
         mismatch: Box<Mismatch>,
     },
+    /// A part of what it serves is not the piece's.
+    #[error("{provider} served other bytes: {what}")]
+    Forged {
+        /// Who.
+        provider: String,
+        /// Which part.
+        what: String,
+    },
+    /// It serves pieces, but no parts of them.
+    #[error("{provider} serves no parts of a piece")]
+    NoRanges {
+        /// Who.
+        provider: String,
+    },
     /// Our own disk.
     #[error(transparent)]
     Disk(#[from] std::io::Error),

@@ -8,12 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use reqwest::header::{CONTENT_RANGE, RANGE};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 
 use super::curio::innermost;
 use super::sink::{PieceSink, SinkError};
 use super::{DealCode, DealError, Progress, Timeouts};
 use crate::piece::{PieceInfo, piece_cid_v2};
+
+/// Places that a request may be sent on to.
+const MAX_REDIRECTS: usize = 3;
 
 /// Connections that may break during one piece, each after having brought something.
 const MAX_BREAKS: u32 = 8;
@@ -39,7 +42,16 @@ impl Retrieval {
 
     /// The same, with patience of one's own.
     pub fn with_timeouts(url: &str, timeouts: Timeouts) -> Result<Self, DealError> {
-        Ok(Self { url: base_url(url)?, http: timeouts.client()? })
+        // A provider may send elsewhere, but not in circles, and not from a protected place to an open one.
+        let redirects = redirect::Policy::custom(|attempt| match attempt.previous() {
+            before if before.len() > MAX_REDIRECTS => attempt.error("it sends from place to place"),
+            [.., last] if last.scheme() == "https" && attempt.url().scheme() != "https" => attempt.stop(),
+            _ => attempt.follow(),
+        });
+        let http = Client::builder().connect_timeout(timeouts.connect).read_timeout(timeouts.idle).redirect(redirects);
+        let url = base_url(url)?;
+        let why = |error: reqwest::Error| DealError::Unreachable { provider: "HTTP".into(), why: innermost(&error) };
+        Ok(Self { url, http: http.build().map_err(why)? })
     }
 
     /// Whether the piece is served. Not proven by anything but the answer.
@@ -64,23 +76,33 @@ impl Retrieval {
 
     /// Reads some bytes of a piece. They are not verified: whoever asks has to check them, as a CAR's blocks can be.
     ///
-    /// Errors: [`DealError::Malformed`] where other bytes than these are announced or come.
-    pub async fn read_range(&self, piece: &PieceInfo, range: Range<u64>) -> Result<Bytes, DealError> {
+    /// Errors: [`DealError::Malformed`] where other bytes than these are announced or come; [`DealError::NoRanges`] where all of them would
+    /// come; [`DealError::Unreachable`] where the connection ends before.
+    pub async fn read_range(&self, piece: &PieceInfo, range: Range<u64>) -> Result<Vec<u8>, DealError> {
         let wanted = range.end.saturating_sub(range.start);
         if wanted == 0 {
-            return Ok(Bytes::new());
+            return Ok(Vec::new());
         }
-        let mut response = self.request(Method::GET, piece, Some((range.start, Some(range.end - 1)))).await?;
-        self.check_range(&response, range.start)?;
-        let mut bytes = Vec::new();
+        // All of it comes from servers without ranges, too.
+        let whole = range == (0..piece.payload_size);
+        let asked = (!whole).then_some((range.start, Some(range.end - 1)));
+        let mut response = self.request(Method::GET, piece, asked).await?;
+        if !whole {
+            self.check_range(&response, range.start, Some((range.end, piece.payload_size)))?;
+        }
+        if response.content_length().is_some_and(|length| length != wanted) {
+            let length = response.content_length().unwrap_or_default();
+            return Err(self.malformed(format!("{length} bytes are announced instead of {wanted}")));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() as u64 > wanted {
-                break;
+            if bytes.len() as u64 + chunk.len() as u64 > wanted {
+                return Err(self.malformed(format!("more than {wanted} bytes come")));
             }
+            bytes.extend_from_slice(&chunk);
         }
         if bytes.len() as u64 == wanted {
-            Ok(bytes.into())
+            Ok(bytes)
         } else {
             Err(self.malformed(format!("{} bytes come instead of {wanted}", bytes.len())))
         }
@@ -131,7 +153,7 @@ impl Retrieval {
         let range = (start > 0).then_some((start, None));
         let mut response = self.request(Method::GET, piece, range).await?;
         if start > 0 {
-            self.check_range(&response, start)?;
+            self.check_range(&response, start, None)?;
         }
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
             sink.take(chunk).await.map_err(|error| self.sink_error(error))?;
@@ -162,7 +184,7 @@ impl Retrieval {
             return Ok(response);
         }
         if status == StatusCode::OK {
-            return Err(self.malformed("a range is asked for, and all bytes come".to_string()));
+            return Err(DealError::NoRanges { provider: self.name() });
         }
         Err(DealError::Refused {
             provider: self.name(),
@@ -171,16 +193,26 @@ impl Retrieval {
         })
     }
 
-    fn check_range(&self, response: &Response, start: u64) -> Result<(), DealError> {
+    /// Checks that an answer begins where it was asked for and, where `end` and the size are known, goes to just there.
+    fn check_range(&self, response: &Response, start: u64, end: Option<(u64, u64)>) -> Result<(), DealError> {
         let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok()).unwrap_or_default();
-        if range.starts_with(&format!("bytes {start}-")) {
+        let fits = match end {
+            None => range.starts_with(&format!("bytes {start}-")),
+            Some((end, size)) => {
+                let sizes = [size.to_string(), "*".into()];
+                let (bytes, of) = range.split_once('/').unwrap_or_default();
+                bytes == format!("bytes {start}-{}", end - 1) && sizes.iter().any(|size| size == of)
+            }
+        };
+        if fits {
             Ok(())
         } else {
             Err(self.malformed(format!("bytes from {start} are asked for, and `{range}` comes")))
         }
     }
 
-    fn name(&self) -> String {
+    /// Who this is, for messages.
+    pub(crate) fn name(&self) -> String {
         format!("the provider at {}", self.url.as_str().trim_end_matches('/'))
     }
 

@@ -1,5 +1,8 @@
 use super::*;
 
+mod remote;
+mod server;
+
 fn piece(bytes: &[u8]) -> PieceInfo {
     let mut comm_p = CommP::new();
     comm_p.update(bytes).unwrap();

@@ -28,6 +28,17 @@ pub enum Error {
     /// No such path in the package.
     #[error("{0} is not in the package")]
     NotFound(String),
+    /// A range that begins where the file has ended.
+    #[error("the file has {size} bytes; the range begins at {from}")]
+    BeyondEnd {
+        /// Bytes of the file.
+        size: u64,
+        /// First byte of the range.
+        from: u64,
+    },
+    /// What was read could not be handed on.
+    #[error(transparent)]
+    Output(io::Error),
     /// More than its limit.
     #[error("too large: {0}")]
     TooLarge(String),

@@ -1,7 +1,7 @@
 //! Unpacking into the file system. Everything is built beside the destination and renamed at the end.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,11 +14,14 @@ use super::output::{folder_of, write_beside};
 use super::platform::{join, permissions, symlink, target_of};
 use super::unpacker::Unpacker;
 use super::{Error, Options, Package, Phase};
-use crate::car::is_leaf;
+use crate::car::{Blocks, is_leaf};
 use crate::crypt::{ContentKind, FileKey};
 
 /// Largest payload that one job unpacks as a whole.
 const SMALL_BLOCK: u64 = 512 << 10;
+
+/// Entries that are announced before they are read.
+const AHEAD: usize = 512;
 
 /// What unpacking made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +34,7 @@ pub struct Unpacked {
     pub bytes: u64,
 }
 
-impl<R: Read + Seek> Package<R> {
+impl<B: Blocks> Package<B> {
     /// Decrypts to `destination`: a file, or a folder that must not be there or be empty. Restores modes (without set-user
     /// and the like) and times, keeps links as links.
     ///
@@ -42,18 +45,10 @@ impl<R: Read + Seek> Package<R> {
             ContentKind::File => {
                 let overwrite = options.overwrite;
                 let bytes = write_beside(destination, overwrite, |file, _| {
-                    let key = self.file_key().clone();
-                    let root = self.root();
-                    let unread = self.open_unread(&root, &key)?;
-                    let total = unread.size;
-                    let mut done = 0;
-                    Unpacker::new().large(unread, &mut |plain| {
-                        file.write_all(plain).map_err(|e| Error::io(destination, e))?;
-                        done += plain.len() as u64;
-                        options.report(Phase::Unpack, done, Some(total));
-                        Ok(())
-                    })?;
-                    Ok(done)
+                    self.copy(None, None, file, options).map_err(|e| match e {
+                        Error::Output(e) => Error::io(destination, e),
+                        e => e,
+                    })
                 })?;
                 Ok(Unpacked { kind: ContentKind::File, entries: 1, bytes })
             }
@@ -92,7 +87,11 @@ impl<R: Read + Seek> Package<R> {
         let total = entries.iter().map(size).fold(0u64, u64::saturating_add);
         let mut bytes = 0;
         let mut unpacker = Unpacker::new();
-        for entry in entries {
+        let mut announced = 0;
+        for (index, entry) in entries.iter().enumerate() {
+            if announced < index + AHEAD / 2 {
+                announced = self.announce_entries(entries, announced, index + AHEAD)?;
+            }
             let at = place(root, entry)?;
             match &entry.content {
                 Content::Directory => fs::create_dir(&at).map_err(|e| Error::io(&at, e))?,
@@ -130,13 +129,24 @@ impl<R: Read + Seek> Package<R> {
         Ok(Unpacked { kind: ContentKind::Folder, entries: entries.len() as u64, bytes })
     }
 
-    /// Reads a payload if it is a single block of moderate size. The block is not verified yet.
+    /// Announces the payloads of entries up to an index.
+    fn announce_entries(&mut self, entries: &[Entry], from: usize, to: usize) -> Result<usize, Error> {
+        let to = to.min(entries.len());
+        for entry in entries.get(from..to).unwrap_or_default() {
+            if let Content::File { payload, .. } = &entry.content {
+                self.announce(*payload).map_err(|e| e.inside(&entry.path))?;
+            }
+        }
+        Ok(to.max(from))
+    }
+
+    /// Reads a payload if it is a single block of moderate size. The block need not be verified yet.
     fn small_block(&mut self, cid: &Cid) -> Result<Option<Vec<u8>>, Error> {
-        if !is_leaf(cid) || self.car.size_of(cid)? > SMALL_BLOCK {
+        if !is_leaf(cid) || self.car.size_of(cid).is_none_or(|size| size > SMALL_BLOCK) {
             return Ok(None);
         }
         let mut block = Vec::new();
-        self.car.read_unverified(cid, &mut block)?;
+        self.car.read(cid, &mut block)?;
         Ok(Some(block))
     }
 
@@ -159,7 +169,7 @@ impl<R: Read + Seek> Package<R> {
             if unread.size != size {
                 return Err(corrupt(WRONG_SIZE));
             }
-            unpacker.large(unread, &mut |plain| {
+            unpacker.large(unread, 0..size, &mut |plain| {
                 file.write_all(plain).map_err(io)?;
                 done += plain.len() as u64;
                 report(done);

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use super::Error;
 use crate::car::HEADER;
-use crate::piece::{CommP, Part, PieceInfo};
+use crate::piece::{CommP, Engine, KEPT_NODE, Part, Tree};
 
 /// Writes, and computes the piece commitment of what is written.
 pub(super) struct Output<W: Write> {
@@ -21,18 +21,19 @@ impl<W: Write + Seek> Output<W> {
     /// Starts at the output's position.
     pub fn new(mut out: W) -> Result<Self, Error> {
         let start = out.stream_position()?;
-        Ok(Output { out: BufWriter::with_capacity(256 << 10, out), start, comm_p: CommP::new() })
+        let engine = Engine::new().keep(KEPT_NODE).expect("a MiB is the size of a node");
+        Ok(Output { out: BufWriter::with_capacity(256 << 10, out), start, comm_p: engine.comm_p() })
     }
 
     /// Puts the real header in its place, in the output and in the tree.
-    pub fn finish(mut self, header: &[u8; HEADER]) -> Result<PieceInfo, Error> {
+    pub fn finish(mut self, header: &[u8; HEADER]) -> Result<Tree, Error> {
         self.comm_p.patch_prefix(header).expect("the CAR begins with a header of this length");
         let end = self.out.stream_position()?;
         self.out.seek(SeekFrom::Start(self.start))?;
         self.out.write_all(header)?;
         self.out.seek(SeekFrom::Start(end))?;
         self.out.flush()?;
-        Ok(self.comm_p.finish())
+        Ok(self.comm_p.finish_tree())
     }
 }
 

@@ -2,22 +2,24 @@
 //! memory.
 //!
 //! ```text
-//! read -> Verify, 32 leaves at once -> (chunks that lie across leaves are joined) -> Open -> write
+//! read -> Verify, 32 leaves at once, unless they come verified -> (chunks that lie across leaves are joined) -> Open -> write
 //! ```
 
 use std::collections::VecDeque;
-use std::io::{Read, Seek};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Error;
 use super::opening::{Chunks, Plaintext, SmallFile, Work, Worked};
 use super::package::Unread;
 use super::pool::Pool;
-use crate::car::{CarFile, LEAVES_AT_ONCE, Leaf, Leaves};
-use crate::crypt::{BodyKey, SEALED_CHUNK};
+use crate::car::{Blocks, LEAVES_AT_ONCE, Leaf, Leaves, check_leaf};
+use crate::crypt::{BodyKey, CHUNK, SEALED_CHUNK, plain_size};
 
 /// Bytes of leaves under way: those that are verified together, and some for what goes on meanwhile.
 const LEAF_BYTES: usize = (LEAVES_AT_ONCE + 10) << 20;
+/// The same where they come verified: whoever verifies has as many on the way.
+const VERIFIED_BYTES: usize = 8 << 20;
 /// Small files under way, and their bytes.
 const SMALL_FILES: usize = 256;
 const SMALL_BYTES: usize = 4 << 20;
@@ -81,26 +83,33 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Unpacks a file of any size. `write` takes authenticated plaintext, in order.
-    pub fn large<R: Read + Seek>(
+    /// Unpacks a range of a file of any size, which ends within it. `write` takes authenticated plaintext, in order.
+    pub fn large<B: Blocks>(
         &mut self,
-        unread: Unread<'_, R>,
+        unread: Unread<'_, B>,
+        range: Range<u64>,
         write: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Unread { car, root, body, header, sealed, .. } = unread;
+        let (index, sealed) = unread.chunks(&range);
+        let Unread { car, root, body, sealed: all, .. } = unread;
         let pass = Pass {
-            leaves: Leaves::of(&root),
+            leaves: Leaves::of(&root, sealed.clone()),
             stages: VecDeque::new(),
             first: 0,
             waiting: Vec::new(),
             parts: VecDeque::new(),
             first_part: 0,
             bytes: 0,
+            most: if car.verifies() { VERIFIED_BYTES } else { LEAF_BYTES },
             joining: Vec::new(),
-            skip: header,
-            left: sealed,
-            index: 0,
+            start: Some(sealed.start),
+            skip: 0,
+            left: sealed.end - sealed.start,
+            index,
+            chunks: plain_size(all)?.1,
             body: Arc::new(body),
+            trim: range.start - index * CHUNK as u64,
+            due: range.end - range.start,
             ended: false,
             unpacker: self,
         };
@@ -121,32 +130,34 @@ struct Pass<'a> {
     first_part: u64,
     /// Bytes of leaves under way.
     bytes: usize,
+    most: usize,
     /// The beginning of a chunk whose end is in a later leaf.
     joining: Vec<u8>,
-    /// Bytes of the header that are still to come, then those of the body.
+    /// Where in the file the first chunk begins, until the first leaf is there; then bytes in front of it, and of the chunks.
+    start: Option<u64>,
     skip: u64,
     left: u64,
-    /// Number of the next chunk.
+    /// Number of the next chunk, and how many the file has.
     index: u64,
+    chunks: u64,
     body: Arc<BodyKey>,
+    /// Plaintext that is left out in front, and that is to be written.
+    trim: u64,
+    due: u64,
     /// Whether all leaves were read.
     ended: bool,
     unpacker: &'a mut Unpacker,
 }
 
 impl Pass<'_> {
-    fn run<R: Read + Seek>(
-        mut self,
-        car: &mut CarFile<R>,
-        write: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn run(mut self, car: &mut impl Blocks, write: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         loop {
             while let Some(worked) = self.unpacker.pool.take() {
                 self.take(worked)?;
             }
             self.join();
             self.write(write)?;
-            if !self.ended && self.bytes < LEAF_BYTES {
+            if !self.ended && self.bytes < self.most {
                 self.read(car)?;
                 continue;
             }
@@ -161,20 +172,29 @@ impl Pass<'_> {
     }
 
     /// Reads the next leaf.
-    fn read<R: Read + Seek>(&mut self, car: &mut CarFile<R>) -> Result<(), Error> {
-        match self.leaves.next(car)? {
-            None => {
-                self.ended = true;
-                self.verify();
-            }
-            Some(Leaf::Inside(bytes)) => {
+    fn read(&mut self, car: &mut impl Blocks) -> Result<(), Error> {
+        let Some((at, leaf)) = self.leaves.next(car)? else {
+            self.ended = true;
+            self.verify();
+            return Ok(());
+        };
+        if let Some(start) = self.start.take() {
+            self.skip = start - at.min(start);
+        }
+        match leaf {
+            Leaf::Inside(bytes) => {
                 self.bytes += bytes.len();
                 self.stages.push_back(Stage::Verified(bytes));
             }
-            Some(Leaf::Raw(cid)) => {
+            Leaf::Raw(cid, size) => {
                 let mut bytes = self.unpacker.spare.pop().unwrap_or_default();
-                car.read_unverified(&cid, &mut bytes)?;
+                car.read(&cid, &mut bytes)?;
+                check_leaf(&cid, size, &bytes)?;
                 self.bytes += bytes.len();
+                if car.verifies() {
+                    self.stages.push_back(Stage::Verified(bytes));
+                    return Ok(());
+                }
                 self.waiting.push((self.first + self.stages.len() as u64, cid, bytes));
                 self.stages.push_back(Stage::Verifying);
                 if self.waiting.len() == LEAVES_AT_ONCE {
@@ -217,7 +237,8 @@ impl Pass<'_> {
             self.skip -= at as u64;
             let mut before = None;
             if !self.joining.is_empty() {
-                let missing = (SEALED_CHUNK - self.joining.len()).min(part.len() - at);
+                let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+                let missing = (SEALED_CHUNK - self.joining.len()).min(part.len() - at).min(left);
                 self.joining.extend_from_slice(&part[at..at + missing]);
                 at += missing;
                 self.left -= missing as u64;
@@ -225,18 +246,20 @@ impl Pass<'_> {
                     before = Some(std::mem::take(&mut self.joining));
                 }
             }
-            let rest = part.len() - at;
-            let last = self.left == rest as u64;
-            let whole = at..if last { part.len() } else { at + rest / SEALED_CHUNK * SEALED_CHUNK };
-            self.joining.extend_from_slice(&part[whole.end..]);
+            let rest = (part.len() - at).min(usize::try_from(self.left).unwrap_or(usize::MAX));
+            let ends = self.left == rest as u64;
+            let whole = at..at + if ends { rest } else { rest / SEALED_CHUNK * SEALED_CHUNK };
+            self.joining.extend_from_slice(&part[whole.end..at + rest]);
             self.left -= rest as u64;
             let count = whole.len().div_ceil(SEALED_CHUNK) + usize::from(before.is_some());
             if count == 0 {
                 self.release(part);
                 continue;
             }
-            let chunks = Chunks { before, part, whole, first: self.index, last, body: self.body.clone() };
+            let first = self.index;
             self.index += count as u64;
+            let last = self.index == self.chunks;
+            let chunks = Chunks { before, part, whole, first, last, body: self.body.clone() };
             let number = self.first_part + self.parts.len() as u64;
             self.parts.push_back(None);
             self.unpacker.pool.submit(Work::Open(number, chunks));
@@ -248,10 +271,16 @@ impl Pass<'_> {
         while matches!(self.parts.front(), Some(Some(_))) {
             self.first_part += 1;
             if let Some(Some(plain)) = self.parts.pop_front() {
-                if !plain.before.is_empty() {
-                    write(&plain.before)?;
+                for bytes in [&plain.before[..], &plain.part[plain.whole.clone()]] {
+                    let front = bytes.len().min(usize::try_from(self.trim).unwrap_or(usize::MAX));
+                    self.trim -= front as u64;
+                    let bytes = &bytes[front..];
+                    let bytes = &bytes[..bytes.len().min(usize::try_from(self.due).unwrap_or(usize::MAX))];
+                    self.due -= bytes.len() as u64;
+                    if !bytes.is_empty() {
+                        write(bytes)?;
+                    }
                 }
-                write(&plain.part[plain.whole.clone()])?;
                 self.release(plain.part);
             }
         }

@@ -117,6 +117,9 @@ pub struct Verify {
     /// Ask this provider, too.
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
     pub provider: Vec<AnyAddress>,
+    /// Read all that they serve, not only some of it.
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// `bauta transfer`.

@@ -40,7 +40,7 @@ fn the_kernel_for_messages_agrees_on_every_lane() {
     }
 }
 
-fn in_parts(payload: &[u8], sizes: impl IntoIterator<Item = usize>, engine: Engine) -> PieceInfo {
+fn in_parts(payload: &[u8], sizes: impl IntoIterator<Item = usize>, engine: Engine) -> Tree {
     let mut comm_p = engine.comm_p();
     let mut rest = payload;
     for size in sizes {
@@ -50,13 +50,13 @@ fn in_parts(payload: &[u8], sizes: impl IntoIterator<Item = usize>, engine: Engi
         rest = more;
     }
     comm_p.update(rest).unwrap();
-    comm_p.finish()
+    comm_p.finish_tree()
 }
 
 #[test]
 fn parts_hashed_ahead_give_the_same_piece() {
     let payload: Vec<u8> = lcg(9).take(3 * CHUNK + 12_345).collect();
-    let whole = Engine::new().piece_of(&payload).unwrap();
+    let whole = Engine::new().tree_of(&payload).unwrap();
     for size in [1000, LANE, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 39, CHUNK, (1 << 20) + 39, payload.len()] {
         for first in [0, 59, BATCH, size] {
             let sizes = [first].into_iter().chain(repeat_n(size, payload.len() / size + 1));
@@ -64,8 +64,13 @@ fn parts_hashed_ahead_give_the_same_piece() {
             assert_eq!(in_parts(&payload, sizes, Engine::new().threads(2)), whole, "{first}, then {size}");
         }
     }
-    let keeping = Engine::new().keep(PaddedPieceSize(1 << 15)).unwrap();
-    assert_eq!(in_parts(&payload, repeat_n(CHUNK, 4), keeping), whole);
+    for node in [1 << 10, 1 << 13, 1 << 15, 1 << 20, 1 << 30] {
+        let keeping = Engine::new().keep(PaddedPieceSize(node)).unwrap();
+        let tree = keeping.tree_of(&payload).unwrap();
+        for size in [CHUNK, BATCH + 1, (1 << 20) + 39] {
+            assert_eq!(in_parts(&payload, repeat_n(size, 4), keeping), tree, "nodes of {node}, parts of {size}");
+        }
+    }
 }
 
 #[test]

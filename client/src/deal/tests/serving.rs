@@ -127,7 +127,7 @@ async fn a_server_without_ranges_is_not_believed() {
     let piece = CommP::of(&[1; 500]).expect("small enough");
     let at = serve(|_, _| response("200 OK", "content-length: 500\r\n", &[1; 500])).await;
     let error = retrieval(at).read_range(&piece, 5..10).await.expect_err("all bytes come");
-    assert!(matches!(error, DealError::Malformed { .. }), "{error}");
+    assert!(matches!(error, DealError::NoRanges { .. }), "{error}");
     let at =
         serve(|_, _| response("206 Partial Content", "content-range: bytes 0-4/500\r\ncontent-length: 5\r\n", &[1; 5]))
             .await;

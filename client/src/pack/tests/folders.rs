@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::car::Blocks as _;
 
 /// What a folder holds, to compare two of them: path, kind, mode, time and content.
 fn snapshot(root: &Path) -> BTreeMap<std::path::PathBuf, String> {

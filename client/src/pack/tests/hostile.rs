@@ -1,6 +1,7 @@
 //! CARs that lie: nothing is written outside, nothing half-written stays.
 
 use super::*;
+use crate::car::Blocks as _;
 use crate::car::{Profile, add_directory, add_file};
 use crate::pack::manifest::encode;
 

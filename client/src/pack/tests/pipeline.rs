@@ -6,7 +6,7 @@ use super::super::manifest::Content;
 use super::super::pool::{Job, Pool};
 use super::super::sealing::LEAF;
 use super::*;
-use crate::car::{CarFile, Profile, add_file};
+use crate::car::{Blocks as _, CarFile, Profile, add_file};
 use crate::crypt::{CHUNK, SEALED_CHUNK, TAG};
 use crate::piece::CommP;
 
