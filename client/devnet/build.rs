@@ -24,7 +24,10 @@ const SYSTEM: [&str; 16] = [
 fn main() {
     let manifest = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let wasm = Path::new(&manifest).join("../../target/wasm");
-    let files = SYSTEM.iter().map(|name| format!("system/{name}.wasm")).chain(["bauta_actor.wasm".to_owned()]);
+    let files = SYSTEM
+        .iter()
+        .map(|name| format!("system/{name}.wasm"))
+        .chain(["bauta_actor.wasm".to_owned(), "test/puppet.wasm".to_owned()]);
     for file in files {
         let path = wasm.join(&file);
         assert!(path.exists(), "the Wasm of the actors is missing (target/wasm/{file}): run scripts/build-actor first");

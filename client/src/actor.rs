@@ -19,6 +19,7 @@
 //! ```
 
 mod call;
+pub mod contract;
 mod send;
 mod views;
 

@@ -26,6 +26,8 @@ use thiserror::Error;
 pub struct Home {
     config: PathBuf,
     data: PathBuf,
+    /// Where journals are, if not with the data.
+    journals: Option<PathBuf>,
 }
 
 /// Why there is no home.
@@ -61,12 +63,13 @@ impl Home {
         Ok(Self {
             config: xdg("XDG_CONFIG_HOME", ".config")?.join("bauta"),
             data: xdg("XDG_DATA_HOME", ".local/share")?.join("bauta"),
+            journals: None,
         })
     }
 
     /// Puts everything in one folder.
     pub fn at(folder: &Path) -> Self {
-        Self { config: folder.to_path_buf(), data: folder.to_path_buf() }
+        Self { config: folder.to_path_buf(), data: folder.to_path_buf(), journals: None }
     }
 
     /// The configuration file.
@@ -96,7 +99,12 @@ impl Home {
 
     /// Journals of what is under way on a network.
     pub fn journals(&self, network: &str) -> PathBuf {
-        self.data.join("journal").join(network)
+        self.journals.clone().unwrap_or_else(|| self.data.join("journal")).join(network)
+    }
+
+    /// The same home with its journals elsewhere: what is only rehearsed must not be gone on with.
+    pub fn with_journals(self, folder: &Path) -> Self {
+        Self { journals: Some(folder.to_path_buf()), ..self }
     }
 
     /// Takes the lock of that name: at most one process holds it.

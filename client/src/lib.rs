@@ -113,6 +113,8 @@ pub mod sender;
 
 pub mod actor;
 
+pub mod deploy;
+
 pub mod deal;
 
 pub mod store;

@@ -20,6 +20,7 @@ mod error;
 mod events;
 mod http;
 pub mod json;
+mod rehearsal;
 mod wait;
 
 use async_trait::async_trait;
@@ -30,6 +31,7 @@ use crate::address::Prefix;
 pub use devnet::{DevnetAccount, DevnetInfo, DevnetProvider, InstalledActor, ProviderSettings, Serving};
 pub use error::NodeError;
 pub use http::{HttpNode, HttpSettings};
+pub use rehearsal::{Asked, Rehearsal, Rehearsed};
 pub use wait::{WaitError, WaitSettings, Waiting};
 
 /// Something that answers calls in the Lotus dialect.

@@ -315,7 +315,12 @@ impl Sender {
             Ok(Sent { cid, receipt, height })
         } else {
             let exit_code = receipt.exit_code;
-            Err(SendError::Rejected { exit_code, message: ExitName(exit_code).to_string(), cid: Some(cid) })
+            let mut message = ExitName(exit_code).to_string();
+            if !receipt.return_data.is_empty() {
+                // A contract says there why it has reverted.
+                message = format!("{message}: 0x{}", hex::encode(&receipt.return_data));
+            }
+            Err(SendError::Rejected { exit_code, message, cid: Some(cid) })
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What the actor tells indexers: one event for each change.
 //!
 //! Form: the first entry is `$type` with the event's name, then one entry a field, all in CBOR (codec 0x51), as the built-in actors do
-//! (FIP-0083). Fields that somebody would search by are indexed by key and value.
+//! (FIP-0083). Fields that somebody would search by are indexed by key and value. The contract's logs: `events/logs.rs`.
+
+mod logs;
+
+pub use logs::LOGS;
 
 use cid::Cid;
 use fvm_ipld_encoding::{CBOR, from_slice, to_vec};
@@ -47,9 +51,9 @@ macro_rules! events {
                 ActorEvent { entries }
             }
 
-            /// Reads an event back; `None` for what is not one of ours.
+            /// Reads an event back, whichever body has emitted it; `None` for what is not one of ours.
             pub fn from_entries(entries: &[Entry]) -> Option<Self> {
-                let kind: String = field(entries, EVENT_TYPE)?;
+                let Some(kind) = field::<String>(entries, EVENT_TYPE) else { return Self::from_log_entries(entries) };
                 match kind.as_str() {
                     $($kind => Some(Self::$name { $($field: field(entries, $key)?),* }),)*
                     _ => None,

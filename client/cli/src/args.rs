@@ -56,6 +56,9 @@ pub struct Global {
     /// Print one JSON document, and never ask.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Send nothing: print every message and every call of the node instead.
+    #[arg(long, global = true)]
+    pub dry_run: bool,
     /// Print the result and errors only.
     #[arg(long, short, global = true)]
     pub quiet: bool,

@@ -9,7 +9,7 @@ use bauta_client::crypt::Identity;
 use bauta_client::home::{Config, Home};
 use bauta_client::keyring::{Keyring, SecretString};
 use bauta_client::network::{Endpoint, LOCAL_NODE_NAME, Network};
-use bauta_client::node::{DevnetInfo, HttpNode, HttpSettings, Node};
+use bauta_client::node::{DevnetInfo, HttpNode, HttpSettings, Node, Rehearsal, Rehearsed};
 use bauta_client::sender::Sender;
 use bauta_client::wallet::{Key, Keystore};
 
@@ -30,6 +30,9 @@ pub struct Context {
     passphrase: Passphrase,
     connected: Option<(Arc<dyn Node>, Network)>,
     local: Option<Local>,
+    /// Where journals of rehearsals go.
+    scratch: Option<tempfile::TempDir>,
+    rehearsal: Option<Arc<Rehearsal>>,
 }
 
 impl Context {
@@ -40,7 +43,14 @@ impl Context {
             None => Home::find()?,
         };
         let config = home.load_config()?;
+        let scratch = if global.dry_run { Some(tempfile::tempdir()?) } else { None };
+        let home = match &scratch {
+            Some(folder) => home.with_journals(folder.path()),
+            None => home,
+        };
         Ok(Self {
+            scratch,
+            rehearsal: None,
             notes: Notes::new(global.quiet),
             show: Show::decide(global.progress, global.quiet),
             passphrase: Passphrase::source(&global),
@@ -97,8 +107,23 @@ impl Context {
         if let Some((node, network)) = &self.connected {
             return Ok((node.clone(), network.clone()));
         }
-        let connected = self.connect().await?;
-        Ok(self.connected.insert(connected).clone())
+        let (mut node, network) = self.connect().await?;
+        if self.global.dry_run {
+            let rehearsal = Arc::new(Rehearsal::new(node));
+            self.rehearsal = Some(rehearsal.clone());
+            node = rehearsal;
+        }
+        Ok(self.connected.insert((node, network)).clone())
+    }
+
+    /// Whether nothing is to be sent.
+    pub fn dry_run(&self) -> bool {
+        self.scratch.is_some()
+    }
+
+    /// What would have been sent and asked, in a rehearsal.
+    pub fn rehearsed(&self) -> Option<Rehearsed> {
+        self.rehearsal.as_ref().map(|rehearsal| rehearsal.so_far())
     }
 
     async fn connect(&mut self) -> anyhow::Result<(Arc<dyn Node>, Network)> {

@@ -2,44 +2,70 @@
 
 use std::fmt;
 
+use bauta_client::actor::contract;
+use bauta_client::address::Address;
+use bauta_client::deploy::{Deployment, Found, code_cid, find};
 use bauta_client::network::Network;
-use cid::Cid;
-use multihash_codetable::{Code, MultihashDigest};
 use serde::Serialize;
 
-use crate::args::Deploy;
+use crate::args::{Body, Deploy};
+use crate::chain::{MessageRow, Spending, message_rows};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Rows};
 
-/// The codec of plain bytes: how the chain names code.
-const RAW: u64 = 0x55;
-
 #[derive(Serialize)]
 struct Deployed {
     network: String,
+    body: Body,
     actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ethereum: Option<String>,
     code_cid: String,
     size: usize,
     new: bool,
+    messages: Vec<MessageRow>,
 }
 
 impl fmt::Display for Deployed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Rows::default()
+        let rows = Rows::default()
             .row("network", &self.network)
+            .row("body", self.body)
             .row("actor", &self.actor)
+            .maybe("ethereum", self.ethereum.as_ref())
             .row("code", &self.code_cid)
             .row("size", format_args!("{} bytes", self.size))
-            .row("installed", if self.new { "now" } else { "already" })
+            .row("installed", if self.new { "now" } else { "already" });
+        message_rows(rows, &self.messages).fmt(f)
+    }
+}
+
+#[derive(Serialize)]
+struct Checked {
+    network: String,
+    body: Body,
+    actor: String,
+    code_cid: String,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Rows::default()
+            .row("network", &self.network)
+            .row("body", self.body)
+            .row("actor", &self.actor)
+            .row("code", format_args!("{}, as built", self.code_cid))
             .fmt(f)
     }
 }
 
-/// Installs the actor; where the same code is installed already, says where.
+/// Puts the actor on the network: its Wasm where the network takes it, the contract elsewhere. What is there already is left.
 pub async fn deploy(context: &mut Context, args: Deploy) -> anyhow::Result<Output> {
-    if let Some(network @ (Network::Calibration | Network::Mainnet)) = context.named_network()? {
-        return Err(refused(&network));
+    let named = context.named_network()?;
+    let forced = args.body.or(args.wasm.as_ref().map(|_| Body::Wasm));
+    if let (Some(network), Some(Body::Wasm)) = (named.as_ref().filter(|n| **n != Network::Local), forced) {
+        return Err(refused(network));
     }
     let wasm = match &args.wasm {
         Some(file) => {
@@ -47,35 +73,138 @@ pub async fn deploy(context: &mut Context, args: Deploy) -> anyhow::Result<Outpu
         }
         None => bauta_devnet::bundle::BAUTA_ACTOR.to_vec(),
     };
+    if args.check {
+        return check(context, &wasm).await;
+    }
+    let (_, network) = context.node().await?;
+    match forced.unwrap_or(if network == Network::Local { Body::Wasm } else { Body::Evm }) {
+        Body::Wasm if network != Network::Local => Err(refused(&network)),
+        Body::Wasm => install(context, &wasm).await,
+        Body::Evm => create(context, args.new).await,
+    }
+}
+
+/// Installs the Wasm on the devnet.
+async fn install(context: &mut Context, wasm: &[u8]) -> anyhow::Result<Output> {
     let (node, network) = context.node().await?;
-    if network != Network::Local {
-        return Err(refused(&network));
+    let code = code_cid(wasm);
+    let known = context.devnet_info().await?.and_then(|info| info.actor);
+    let there = match known {
+        Some(actor) => find(node.as_ref(), &actor).await? == Found::Native(code),
+        None => false,
+    };
+    let address = match known.filter(|_| there) {
+        Some(actor) => actor,
+        None => node.devnet_install_actor(wasm).await?.address,
+    };
+    // A contract that was used here before is not the actor any more.
+    if context.config().actor(&network).is_some_and(|recorded| recorded != address) {
+        record(context, &network, address)?;
     }
-    let code = Cid::new_v1(RAW, Code::Blake2b256.digest(&wasm));
-    if let Some(actor) = context.devnet_info().await?.and_then(|info| info.actor)
-        && node.get_actor(&actor).await?.is_some_and(|state| state.code == code)
-    {
-        let actor = network.show(&actor);
-        let deployed =
-            Deployed { network: network.to_string(), actor, code_cid: code.to_string(), size: wasm.len(), new: false };
-        return Ok(Output::new(&deployed));
-    }
-    let installed = node.devnet_install_actor(&wasm).await?;
     Ok(Output::new(&Deployed {
         network: network.to_string(),
-        actor: network.show(&installed.address),
-        code_cid: installed.code_cid.to_string(),
+        body: Body::Wasm,
+        actor: network.show(&address),
+        ethereum: None,
+        code_cid: code.to_string(),
         size: wasm.len(),
-        new: true,
+        new: !there,
+        messages: vec![],
     }))
+}
+
+/// Makes the contract, or says where it is.
+async fn create(context: &mut Context, new: bool) -> anyhow::Result<Output> {
+    let (node, network) = context.node().await?;
+    let code = code_cid(contract::runtime_code());
+    let done = |address: Address, ethereum: Option<[u8; 20]>, messages: Vec<MessageRow>| {
+        Output::new(&Deployed {
+            network: network.to_string(),
+            body: Body::Evm,
+            actor: network.show(&address),
+            ethereum: ethereum.map(|bytes| format!("0x{}", hex::encode(bytes))),
+            code_cid: code.to_string(),
+            size: contract::runtime_code().len(),
+            new: !messages.is_empty(),
+            messages,
+        })
+    };
+    // Two deployments at once would be two contracts.
+    let _lock = context.home().lock(&format!("deploy-{}", network.name()))?;
+    let deployment = Deployment::at(&context.home().journals(network.name()));
+    let recorded = context.config().actor(&network).filter(|_| !new && !deployment.is_pending());
+    if let Some(address) = recorded {
+        match find(node.as_ref(), &address).await? {
+            Found::Contract(found) if found == code => return Ok(done(address, ethereum_of(&address), vec![])),
+            Found::Native(_) if network == Network::Local => {}
+            Found::Nothing => {}
+            _ => {
+                return Err(Failure::because(
+                    Exit::Failed,
+                    format!(
+                        "the actor recorded for {network}, {}, has other code than this program's; `bauta deploy --new` makes \
+                         another one (what is registered with the old one stays there)",
+                        network.show(&address)
+                    ),
+                ));
+            }
+        }
+    }
+    let sender = context.sender().await?;
+    if deployment.is_pending() {
+        context.notes().say("continuing the deployment that was interrupted");
+    }
+    let spending = Spending::new(context.notes(), &network, "deploying the contract");
+    let made = deployment.run(&sender, &spending).await?;
+    record(context, &network, made.address)?;
+    deployment.finish()?;
+    Ok(done(made.address, Some(made.ethereum), vec![MessageRow::from(&made.sent)]))
+}
+
+fn ethereum_of(address: &Address) -> Option<[u8; 20]> {
+    match address.payload() {
+        fvm_shared::address::Payload::Delegated(delegated) => delegated.subaddress().try_into().ok(),
+        _ => None,
+    }
+}
+
+fn record(context: &mut Context, network: &Network, address: Address) -> anyhow::Result<()> {
+    if context.dry_run() {
+        return Ok(());
+    }
+    context.config().set_actor(network, address);
+    let config = context.config().clone();
+    Ok(context.home().save_config(&config)?)
+}
+
+/// Compares the code that is there with what this program would put there.
+async fn check(context: &mut Context, wasm: &[u8]) -> anyhow::Result<Output> {
+    let actor = context.actor().await?;
+    let (node, network) = context.node().await?;
+    let address = actor.address();
+    let (body, found, built) = match find(node.as_ref(), &address).await? {
+        Found::Nothing => {
+            return Err(Failure::not_found(format!("there is no actor {} on {network}", network.show(&address))));
+        }
+        Found::Native(code) => (Body::Wasm, code, code_cid(wasm)),
+        Found::Contract(code) => (Body::Evm, code, code_cid(contract::runtime_code())),
+    };
+    if found != built {
+        return Err(Failure::because(
+            Exit::Corrupt,
+            format!("{} on {network} has code {found}; this program's {body} is {built}", network.show(&address)),
+        ));
+    }
+    let actor = network.show(&address);
+    Ok(Output::new(&Checked { network: network.to_string(), body, actor, code_cid: found.to_string() }))
 }
 
 fn refused(network: &Network) -> anyhow::Error {
     Failure::because(
         Exit::Failed,
         format!(
-            "{network} cannot run the actor yet: its init actor refuses native Wasm code from users, so Bauta works on its \
-             own devnet (`bauta deploy --network local`) until the actor also exists as an EVM contract"
+            "{network} takes no native Wasm code from users: its init actor refuses it. There the actor is an EVM contract: \
+             `bauta deploy --network {network}` without --body and --wasm"
         ),
     )
 }

@@ -146,7 +146,8 @@ async fn provider(context: &mut Context, args: DevnetProvider) -> anyhow::Result
     let miner = args.miner.0;
     let shown = Network::Local.show(&miner);
     if let Some(Order::Take { bounty }) = args.order {
-        let result = Some(node.devnet_take_bounty(&miner, bounty).await?);
+        let actor = context.actor().await?.address();
+        let result = Some(node.devnet_take_bounty_of(&miner, &actor, bounty).await?);
         return Ok(Output::new(&Steered { miner: shown, result }));
     }
     let on = |switch: Option<Switch>| switch.map(|switch| switch == Switch::On);

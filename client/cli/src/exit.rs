@@ -9,6 +9,7 @@ use bauta_client::address::AddressError;
 use bauta_client::bounty::BountyError;
 use bauta_client::crypt;
 use bauta_client::deal::DealError;
+use bauta_client::deploy::DeployError;
 use bauta_client::fetch::FetchError;
 use bauta_client::home::{ConfigError, FileError, HomeError};
 use bauta_client::keyring::KeyringError;
@@ -122,6 +123,7 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         pack::Error => package,
         ActorError => actor,
         SendError => send,
+        DeployError => deploy,
         NodeError => node,
         DealError => deal,
         crypt::Error => cipher,
@@ -163,6 +165,14 @@ fn bounty(error: &BountyError) -> Exit {
             Exit::NotFound
         }
         BountyError::Actor(error) => actor(error),
+    }
+}
+
+fn deploy(error: &DeployError) -> Exit {
+    match error {
+        DeployError::Send(error) => send(error),
+        DeployError::File(error) => file(error),
+        DeployError::Answer(_) => Exit::Failed,
     }
 }
 

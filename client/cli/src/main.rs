@@ -24,6 +24,7 @@ mod pack;
 mod place;
 mod progress;
 mod put;
+mod rehearsal;
 mod run;
 mod secrets;
 mod span;

@@ -234,7 +234,9 @@ pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
 
 async fn request(context: &mut Context, args: &Put, network: &Network) -> anyhow::Result<Request> {
     let named: Vec<Address> = args.provider.iter().map(|provider| provider.0).collect();
-    let providers = match (args.no_store, named.is_empty()) {
+    // Providers would be given the bytes: that is no message, and cannot be taken back.
+    let no_store = args.no_store || context.dry_run();
+    let providers = match (no_store, named.is_empty()) {
         (true, _) => Vec::new(),
         (false, true) => open::devnet_sources(context).await?,
         (false, false) => open::named_sources(context, &named).await?,
@@ -245,7 +247,7 @@ async fn request(context: &mut Context, args: &Put, network: &Network) -> anyhow
     Ok(Request {
         path: args.path.clone(),
         providers,
-        copies: if args.no_store { 0 } else { copies as usize },
+        copies: if no_store { 0 } else { copies as usize },
         update: args.update,
         duration: deal::MIN_DURATION,
         patience: if is_local { PATIENCE } else { Duration::ZERO },

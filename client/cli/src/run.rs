@@ -8,9 +8,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{self, Cli, Command};
 use crate::context::Context;
-use crate::exit::{Exit, exit_of, sentence};
+use crate::exit::{Exit, Failure, exit_of, sentence};
 use crate::output::{self, Output};
-use crate::{bounty, completions, deploy, devnet, files, get, grants, init, key, pack, put, verify, wallet};
+use crate::{bounty, completions, deploy, devnet, files, get, grants, init, key, pack, put, rehearsal, verify, wallet};
 
 /// How long work that runs in the background may take to clean up after Ctrl-C.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -64,6 +64,9 @@ async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
     let mut context = Context::new(cli.global)?;
     // A server is interrupted as a matter of course, and ends by itself.
     let serves = matches!(&cli.command, Command::Devnet(args) if args.command.is_none());
+    if context.dry_run() && !rehearsal::is_rehearsed(&cli.command) {
+        return Err(Failure::usage("--dry-run is for commands that send messages, and this is none"));
+    }
     let result = {
         let work = dispatch(&mut context, cli.command);
         tokio::pin!(work);
@@ -73,10 +76,11 @@ async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
         }
     };
     // A chain in process is closed whatever happened, so that its folder is whole.
+    let rehearsed = context.rehearsed();
     let closed = context.close().await;
     let output = result?;
     closed?;
-    Ok(output)
+    Ok(rehearsed.map_or(output, |rehearsed| Output::new(&rehearsal::Report::new(rehearsed))))
 }
 
 async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Output> {

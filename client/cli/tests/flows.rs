@@ -209,9 +209,64 @@ fn deploy_installs_where_it_can_and_says_why_not() {
     assert_eq!(user.ok(&["init"])["published"], true);
     let alone = User::alone();
     for network in ["calibration", "mainnet"] {
-        let message = alone.fails(1, &["deploy", "--network", network]);
+        let message = alone.fails(1, &["deploy", "--network", network, "--body", "wasm"]);
         assert!(message.contains("native Wasm") && message.starts_with(network), "{message}");
     }
+}
+
+/// The official bundle that the tests run on; our own network's EVM is tested where it is made.
+fn bundle() -> Option<String> {
+    let bundle = std::env::var("BAUTA_BUNDLE").ok().filter(|path| !path.is_empty());
+    if bundle.is_none() {
+        eprintln!("skipped: the contract is deployed on official built-in actors here (BAUTA_BUNDLE=FILE.car)");
+    }
+    bundle
+}
+
+#[test]
+fn the_contract_is_deployed_once_and_does_everything() {
+    let Some(bundle) = bundle() else { return };
+    let net = Net::start(&["--without-actor", "--bundle", &bundle]);
+    let (alice, bob) = (User::on(&net), User::on(&net));
+    alice.fails(3, &["init"]);
+
+    // The rehearsal says all of it, and does nothing.
+    let rehearsed = alice.ok(&["deploy", "--body", "evm", "--dry-run"]);
+    let messages = rehearsed["messages"].as_array().unwrap();
+    assert_eq!((messages.len(), &messages[0]["Method"], &messages[0]["To"]), (1, &4.into(), &"t010".into()));
+    let calls: Vec<_> =
+        rehearsed["calls"].as_array().unwrap().iter().map(|call| call["method"].as_str().unwrap()).collect();
+    let order =
+        ["Filecoin.GasEstimateMessageGas", "Filecoin.MpoolGetNonce", "Filecoin.MpoolPush", "Filecoin.StateSearchMsg"];
+    let at =
+        order.map(|name| calls.iter().position(|call| *call == name).unwrap_or_else(|| panic!("{name}: {calls:?}")));
+    assert!(at.is_sorted(), "{calls:?}");
+    let push = &rehearsed["calls"][at[2]]["params"][0]["Signature"]["Data"];
+    assert!(push.as_str().unwrap().chars().all(|c| c == 'A' || c == '='), "nobody can send it: {push}");
+    alice.fails(4, &["deploy", "--check"]);
+
+    let deployed = alice.ok(&["deploy", "--body", "evm"]);
+    assert_eq!((&deployed["new"], &deployed["body"]), (&true.into(), &"evm".into()));
+    let again = alice.ok(&["deploy", "--body", "evm"]);
+    assert_eq!((&again["new"], &again["actor"]), (&false.into(), &deployed["actor"]));
+    let actor = deployed["actor"].as_str().unwrap();
+    assert!(actor.starts_with("t410f"), "{actor}");
+    assert_eq!(alice.ok(&["deploy", "--check"])["code_cid"], deployed["code_cid"]);
+
+    alice.ok(&["key", "publish"]);
+    bob.fails(3, &["init"]);
+    bob.ok(&["key", "publish", "--actor", actor]);
+    alice.write("tree/letter.txt", b"dear bob");
+    let put = alice.ok(&["put", "tree"]);
+    assert_eq!(put["file_id"], 1);
+    let rehearsed = alice.ok(&["grant", "1", &bob.address(), "--dry-run"]);
+    assert_eq!(rehearsed["messages"].as_array().unwrap().len(), 1);
+    bob.fails(6, &["get", "1", "--actor", actor]);
+    alice.ok(&["grant", "1", &bob.address()]);
+    bob.ok(&["get", "1", "--actor", actor]);
+    assert_eq!(std::fs::read(bob.path("tree/letter.txt")).unwrap(), b"dear bob");
+    alice.ok(&["put", "tree", "--update", "1"]);
+    alice.fails(1, &["bounty", "refund", "9"]);
 }
 
 #[test]

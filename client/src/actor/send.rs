@@ -1,11 +1,13 @@
 //! Sending a call and reading what came back.
 
-use bauta_abi::Wire;
-
-use super::{Actor, ActorError, Call, Rejection};
-use crate::message::SignedMessage;
-use crate::sender::{Cost, SendError, Sender, Sent, Watch};
+use bauta_abi::{Wire, WireError};
+use fvm_ipld_encoding::{BytesDe, BytesSer, RawBytes, from_slice};
+use fvm_shared::address::Protocol;
 use fvm_shared::clock::ChainEpoch;
+
+use super::{Actor, ActorError, Call, Rejection, contract};
+use crate::message::SignedMessage;
+use crate::sender::{self, Cost, SendError, Sender, Sent, Watch};
 
 /// A call that was executed, and what it returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,9 +26,33 @@ impl Actor {
         Ok(Done { value, sent })
     }
 
+    /// The call in the form that this sender's messages can have, and whether that is a wrapped one.
+    ///
+    /// An f410 account signs Ethereum transactions, which say InvokeEVM and nothing else; everybody else calls the method itself.
+    async fn form(&self, sender: &Sender, call: &Call) -> Result<(sender::Call, bool), ActorError> {
+        let plain = call.to(self);
+        if sender.address().protocol() != Protocol::Delegated || !self.is_contract().await? {
+            return Ok((plain, false));
+        }
+        let invocation = contract::invocation(call.method.number(), call.params.bytes());
+        let params = RawBytes::serialize(BytesSer(&invocation)).expect("bytes have a CBOR form");
+        let wrapped =
+            sender::Call::new(self.address(), contract::INVOKE_EVM).with_value(plain.value).with_params(params);
+        Ok((wrapped, true))
+    }
+
+    /// Whether the actor is a contract: only contracts and Ethereum accounts have an f410 address.
+    async fn is_contract(&self) -> Result<bool, ActorError> {
+        if self.address().protocol() == Protocol::Delegated {
+            return Ok(true);
+        }
+        Ok(self.node().get_actor(&self.address()).await?.is_some_and(|actor| actor.delegated_address.is_some()))
+    }
+
     /// Sends a call whose method returns nothing.
     pub async fn send_only(&self, sender: &Sender, call: &Call, watch: &dyn Watch) -> Result<Sent, ActorError> {
-        sender.send(&call.to(self), watch).await.map_err(|error| told(call, error))
+        let (message, wrapped) = self.form(sender, call).await?;
+        unwrapped(call, wrapped, sender.send(&message, watch).await.map_err(|error| told(call, error))?)
     }
 
     /// Goes on with a call that was signed before; see [`Sender::resume`].
@@ -38,22 +64,40 @@ impl Actor {
         since: ChainEpoch,
         watch: &dyn Watch,
     ) -> Result<Done<R>, ActorError> {
+        let wrapped = signed.message.method_num == contract::INVOKE_EVM;
         let sent = sender.resume(signed, since, watch).await.map_err(|error| told(call, error))?;
+        let sent = unwrapped(call, wrapped, sent)?;
         let value = call.returned(&sent.receipt.return_data)?;
         Ok(Done { value, sent })
     }
 
     /// What a call costs at most; nothing is signed.
     pub async fn estimate(&self, sender: &Sender, call: &Call) -> Result<Cost, ActorError> {
-        sender.estimate(&call.to(self)).await.map_err(|error| told(call, error))
+        let (message, _) = self.form(sender, call).await?;
+        sender.estimate(&message).await.map_err(|error| told(call, error))
     }
+}
+
+/// A receipt as if the method itself had been called.
+fn unwrapped(call: &Call, wrapped: bool, mut sent: Sent) -> Result<Sent, ActorError> {
+    if wrapped {
+        let output: Option<BytesDe> = from_slice(&sent.receipt.return_data).ok();
+        let returned = output.as_ref().and_then(|output| contract::returned(&output.0));
+        let why = || WireError::Malformed("the contract's answer is not wrapped as it should be".into());
+        sent.receipt.return_data =
+            returned.ok_or_else(|| ActorError::Answer { method: call.method, why: why() })?.to_vec();
+    }
+    Ok(sent)
 }
 
 /// A no of the actor gets its sentence, everything else stays as it is.
 fn told(call: &Call, error: SendError) -> ActorError {
     match error {
         SendError::Rejected { exit_code, message, cid } => {
-            Rejection { method: call.method.name().into(), code: exit_code, message, executed: cid }.into()
+            // A wrapped call that the contract refused has reverted, and says in its data with which code.
+            let code = if exit_code == contract::REVERTED { contract::rejection_in(&message) } else { None };
+            let code = code.unwrap_or(exit_code);
+            Rejection { method: call.method.name().into(), code, message, executed: cid }.into()
         }
         other => other.into(),
     }

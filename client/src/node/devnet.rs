@@ -130,8 +130,20 @@ impl<'n> dyn Node + 'n {
         self.request("Devnet.Provider", params).await.map(drop)
     }
 
-    /// Makes a provider take a bounty; what it did comes back as the devnet words it.
+    /// Makes a provider take a bounty of the installed actor; what it did comes back as the devnet words it.
     pub async fn devnet_take_bounty(&self, miner: &Address, bounty: u64) -> Result<Value, NodeError> {
+        let params = self.params((AddressJson(*miner), bounty))?;
+        self.request("Devnet.TakeBounty", params).await
+    }
+
+    /// The same with a bounty of any actor: of a contract, which providers do not find by themselves.
+    pub async fn devnet_take_bounty_of(
+        &self,
+        miner: &Address,
+        actor: &Address,
+        bounty: u64,
+    ) -> Result<Value, NodeError> {
+        let bounty = serde_json::json!({ "Id": bounty, "Actor": actor.to_string() });
         let params = self.params((AddressJson(*miner), bounty))?;
         self.request("Devnet.TakeBounty", params).await
     }

@@ -45,12 +45,13 @@ pub struct PieceChange {
 }
 
 impl PieceChange {
-    /// Reads the bounty id out of the payload, if it is one.
+    /// Reads the bounty id out of the payload, if it is one in its one form.
     pub fn bounty(&self) -> Option<BountyId> {
         if self.payload.len() > MAX_NOTIFICATION_PAYLOAD {
             return None;
         }
-        fvm_ipld_encoding::from_slice(&self.payload).ok()
+        let id = fvm_ipld_encoding::from_slice(&self.payload).ok()?;
+        (notification_payload(id) == self.payload.bytes()).then_some(id)
     }
 }
 

@@ -7,13 +7,42 @@ use std::time::Duration;
 use bauta_abi::BountyId;
 use bauta_client::address::AnyAddress;
 use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
 
 /// `bauta deploy`.
 #[derive(Debug, Args)]
 pub struct Deploy {
+    /// Which body; without it, the Wasm where the network takes it (the devnet), the contract elsewhere.
+    #[arg(long, value_name = "BODY", value_enum)]
+    pub body: Option<Body>,
     /// Wasm of the actor, instead of the one that came with this program.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "body")]
     pub wasm: Option<PathBuf>,
+    /// Deploy nothing: compare the code on the network with this program's.
+    #[arg(long, conflicts_with = "new")]
+    pub check: bool,
+    /// Make another contract, though one is recorded for this network.
+    #[arg(long)]
+    pub new: bool,
+}
+
+/// What the actor is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Body {
+    /// Native code of the FVM.
+    Wasm,
+    /// An EVM contract.
+    Evm,
+}
+
+impl std::fmt::Display for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Wasm => "wasm",
+            Self::Evm => "evm",
+        })
+    }
 }
 
 /// `bauta devnet`.

@@ -16,7 +16,7 @@ use crate::duties::LedgerView;
 pub enum Order {
     /// `Devnet.Provider [miner, settings?]`: behave so; gives its description.
     Behave,
-    /// `Devnet.TakeBounty [miner, bounty]`: earn it whether it fits or not.
+    /// `Devnet.TakeBounty [miner, bounty | {Id, Actor}]`: earn it whether it fits or not.
     TakeBounty,
     /// `Devnet.Terminate [miner, sector]`: end a sector early.
     Terminate,
@@ -60,8 +60,13 @@ impl Provider {
                 }
             }
             Order::TakeBounty => {
-                let id = detail.as_u64().context("a bounty's id is a number")?;
-                let actor = self.hunter.actor(view)?.context("no actor with bounties is installed")?;
+                // A number, or `{"Id", "Actor"}` where the bounty is another actor's than the installed one: a contract's.
+                let id = detail.get("Id").unwrap_or(detail).as_u64().context("a bounty's id is a number")?;
+                let actor = match detail.get("Actor").and_then(|actor| actor.as_str()) {
+                    Some(text) => view.resolve(&bauta_client::address::parse(text)?)?,
+                    None => self.hunter.actor(view)?,
+                };
+                let actor = actor.context("there is no such actor with bounties")?;
                 let name = hunting::take_by_order(&mut book, view, actor, id)?;
                 shop.save(&book)?;
                 fetching::begin(shop.clone(), &self.runtime, name.clone());

@@ -1,39 +1,37 @@
 //! Claims through dispatch: by a miner's notification, and by a market deal.
 
-mod samples;
-
+use crate::samples::*;
+use crate::{Body, New, Result};
 use bauta_abi::*;
-use bauta_actor::error::Result;
 use bauta_actor::ext;
 use bauta_actor::runtime::Answer;
-use bauta_actor::runtime::fake::{Chain, Deal};
+use bauta_actor::runtime::fake::Deal;
 use fvm_ipld_encoding::ipld_block::IpldBlock;
 use fvm_ipld_encoding::{CBOR, IPLD_RAW};
 use fvm_shared::error::ExitCode;
 use fvm_shared::piece::PaddedPieceSize;
-use samples::*;
 
 struct Scene {
-    chain: Chain,
+    chain: Box<dyn Body>,
     alice: u64,
     miner: u64,
     bounty: BountyId,
 }
 
-fn scene() -> Scene {
-    let mut chain = Chain::new();
+fn scene(new: New<'_>) -> Scene {
+    let mut chain = new();
     let (alice, miner) = (chain.create_account(), chain.create_miner());
     let bounty = create(&mut chain, alice, terms(1), 2_000).expect("created");
-    chain.epoch = 200;
+    chain.set_epoch(200);
     Scene { chain, alice, miner, bounty }
 }
 
 impl Scene {
     /// Notifies, and requires that nothing comes of it.
     fn ignored(&mut self, sectors: Vec<SectorChanges>) {
-        let root = self.chain.state_root();
+        let root = self.chain.state();
         notify(&mut self.chain, self.miner, sectors).expect("a miner is never refused");
-        assert_eq!(self.chain.state_root(), root, "nothing was recorded");
+        assert_eq!(self.chain.state(), root, "nothing was recorded");
     }
 
     fn claim(&mut self, deal_id: u64) -> Result<ClaimId> {
@@ -49,39 +47,36 @@ impl Scene {
 
     /// Claims by a deal, and requires that nothing comes of it.
     fn refused(&mut self, deal: Deal, expected: Exit) {
-        self.chain.deals.insert(1, deal);
-        let root = self.chain.state_root();
+        self.chain.set_deal(1, deal);
+        let root = self.chain.state();
         assert_eq!(exit(self.claim(1)), expected);
-        assert_eq!(self.chain.state_root(), root);
+        assert_eq!(self.chain.state(), root);
     }
 }
 
-#[test]
-fn a_notification_is_a_claim() {
-    let Scene { mut chain, miner, bounty, .. } = scene();
+pub fn a_notification_is_a_claim(new: New<'_>) {
+    let Scene { mut chain, miner, bounty, .. } = scene(new);
     notify(&mut chain, miner, vec![change(7, 1_200, piece(1), bounty)]).unwrap();
     let claim = claims(&mut chain, bounty).remove(0);
     assert_eq!((claim.provider, claim.sector, claim.deal, claim.start), (miner, 7, None, 200));
     assert_eq!((claim.settled_until, claim.covered, claim.activated), (200, 0, false));
     assert_eq!((claim.sector_expiration, claim.status), (1_200, ClaimStatus::Open));
     let event = Event::BountyClaimed { id: bounty, claim: 0, provider: miner, sector: 7, deal: None };
-    assert_eq!(chain.events.last(), Some(&event));
+    assert_eq!(chain.events().last(), Some(&event));
 }
 
-#[test]
-fn only_miners_notify() {
-    let Scene { mut chain, alice, bounty, .. } = scene();
+pub fn only_miners_notify(new: New<'_>) {
+    let Scene { mut chain, alice, bounty, .. } = scene(new);
     let multisig = chain.create_multisig();
     for who in [alice, multisig, 1, ext::MARKET] {
-        let root = chain.state_root();
+        let root = chain.state();
         assert_eq!(exit(notify(&mut chain, who, vec![change(7, 5_000, piece(1), bounty)])), Exit::Forbidden);
-        assert_eq!(chain.state_root(), root);
+        assert_eq!(chain.state(), root);
     }
 }
 
-#[test]
-fn notifications_that_do_not_fit_are_passed_over() {
-    let mut scene = scene();
+pub fn notifications_that_do_not_fit_are_passed_over(new: New<'_>) {
+    let mut scene = scene(new);
     let bounty = scene.bounty;
     scene.ignored(vec![]);
     scene.ignored(vec![SectorChanges { sector: 1, minimum_commitment_epoch: 9, added: vec![] }]);
@@ -100,26 +95,22 @@ fn notifications_that_do_not_fit_are_passed_over() {
         change.added[0].payload = garbage.to_vec().into();
         scene.ignored(vec![change]);
     }
-    scene.chain.epoch = 501;
+    scene.chain.set_epoch(501);
     scene.ignored(vec![change(7, 5_000, piece(1), bounty)]);
 }
 
-#[test]
-fn undecodable_notifications_get_an_empty_answer() {
-    let Scene { mut chain, miner, .. } = scene();
+pub fn undecodable_notifications_get_an_empty_answer(new: New<'_>) {
+    let Scene { mut chain, miner, .. } = scene(new);
     let number = Method::SectorContentChanged.number();
     for params in [None, Some(vec![]), Some(vec![0xff]), Some(vec![0x81, 0x01]), Some(vec![0x80, 0x80])] {
-        let root = chain.state_root();
+        let root = chain.state();
         assert_eq!(chain.message(miner, number, params, 0), Ok(Some(vec![0x80])));
-        assert_eq!(chain.state_root(), root);
+        assert_eq!(chain.state(), root);
     }
-    let raw = IpldBlock { codec: IPLD_RAW, data: vec![0x80] };
-    assert_eq!(chain.message_with(miner, number, Some(raw), 0), Ok(Some(vec![0x80])));
 }
 
-#[test]
-fn a_provider_claims_a_bounty_once() {
-    let mut scene = scene();
+pub fn a_provider_claims_a_bounty_once(new: New<'_>) {
+    let mut scene = scene(new);
     let bounty = scene.bounty;
     let twice = vec![change(7, 5_000, piece(1), bounty), change(7, 5_000, piece(1), bounty)];
     notify(&mut scene.chain, scene.miner, twice).unwrap();
@@ -128,9 +119,8 @@ fn a_provider_claims_a_bounty_once() {
     scene.ignored(vec![change(8, 5_000, piece(1), bounty)]);
 }
 
-#[test]
-fn replicas_and_money_limit_claims() {
-    let Scene { mut chain, alice, .. } = scene();
+pub fn replicas_and_money_limit_claims(new: New<'_>) {
+    let Scene { mut chain, alice, .. } = scene(new);
     let miners: Vec<_> = (0..4).map(|_| chain.create_miner()).collect();
     let full = create(&mut chain, alice, terms(1), 2_000).unwrap();
     let half = create(&mut chain, alice, terms(1), 1_999).unwrap();
@@ -142,9 +132,8 @@ fn replicas_and_money_limit_claims() {
     assert_eq!(claims(&mut chain, half).len(), 1);
 }
 
-#[test]
-fn only_listed_providers_claim() {
-    let Scene { mut chain, alice, miner, .. } = scene();
+pub fn only_listed_providers_claim(new: New<'_>) {
+    let Scene { mut chain, alice, miner, .. } = scene(new);
     let listed = chain.create_miner();
     let bounty = create(&mut chain, alice, Terms { providers: vec![id(listed)], ..terms(1) }, 2_000).unwrap();
     notify(&mut chain, miner, vec![change(7, 5_000, piece(1), bounty)]).unwrap();
@@ -153,15 +142,14 @@ fn only_listed_providers_claim() {
     assert_eq!(claims(&mut chain, bounty).len(), 1);
 }
 
-#[test]
-fn a_bounty_records_so_many_claims_and_no_more() {
-    let Scene { mut chain, alice, .. } = scene();
+pub fn a_bounty_records_so_many_claims_and_no_more(new: New<'_>) {
+    let Scene { mut chain, alice, .. } = scene(new);
     let bounty = create(&mut chain, alice, Terms { replicas: 16, ..terms(1) }, 16_000).unwrap();
     for n in 0..MAX_CLAIMS + 1 {
         let miner = chain.create_miner();
         seal(&mut chain, miner, 7, 5_000);
         notify(&mut chain, miner, vec![change(7, 5_000, piece(1), bounty)]).unwrap();
-        chain.sectors.get_mut(&(miner, 7)).unwrap().status = 0;
+        place(&mut chain, miner, 7, 0, 5_000);
         if n < MAX_CLAIMS {
             settle(&mut chain, bounty, &[n as u64]).unwrap();
         }
@@ -169,9 +157,8 @@ fn a_bounty_records_so_many_claims_and_no_more() {
     assert_eq!(claims(&mut chain, bounty).len(), MAX_CLAIMS);
 }
 
-#[test]
-fn thousands_of_pieces_are_answered_and_few_are_looked_at() {
-    let mut scene = scene();
+pub fn thousands_of_pieces_are_answered_and_few_are_looked_at(new: New<'_>) {
+    let mut scene = scene(new);
     let (bounty, other) = (scene.bounty, 77);
     let piece_change = |bounty| change(7, 5_000, piece(1), bounty).added.remove(0);
     let crowd = |first: usize| {
@@ -180,29 +167,26 @@ fn thousands_of_pieces_are_answered_and_few_are_looked_at() {
         vec![SectorChanges { sector: 7, minimum_commitment_epoch: 5_000, added }]
     };
     scene.ignored(crowd(MAX_NOTIFIED_PIECES));
-    scene.chain.blocks().take_gas();
     scene.ignored(crowd(4_999));
     notify(&mut scene.chain, scene.miner, crowd(MAX_NOTIFIED_PIECES - 1)).unwrap();
     assert_eq!(claims(&mut scene.chain, bounty).len(), 1);
 }
 
-#[test]
-fn a_deal_is_a_claim() {
-    let mut scene = scene();
+pub fn a_deal_is_a_claim(new: New<'_>) {
+    let mut scene = scene(new);
     let deal = scene.deal();
-    scene.chain.deals.insert(33, deal);
+    scene.chain.set_deal(33, deal);
     seal(&mut scene.chain, scene.miner, 7, 1_200);
     assert_eq!(scene.claim(33), Ok(0));
     let claim = claims(&mut scene.chain, scene.bounty).remove(0);
     assert_eq!((claim.provider, claim.sector, claim.deal, claim.start), (scene.miner, 7, Some(33), 200));
     assert_eq!(exit(scene.claim(33)), Exit::DealDoesNotFit, "once");
     let event = Event::BountyClaimed { id: scene.bounty, claim: 0, provider: scene.miner, sector: 7, deal: Some(33) };
-    assert_eq!(scene.chain.events.last(), Some(&event));
+    assert_eq!(scene.chain.events().last(), Some(&event));
 }
 
-#[test]
-fn deals_that_do_not_fit_are_refused() {
-    let mut scene = scene();
+pub fn deals_that_do_not_fit_are_refused(new: New<'_>) {
+    let mut scene = scene(new);
     let good = scene.deal();
     seal(&mut scene.chain, scene.miner, 7, 1_199);
     scene.refused(good.clone(), Exit::DealDoesNotFit);
@@ -216,7 +200,7 @@ fn deals_that_do_not_fit_are_refused() {
     let account = scene.alice;
     scene.refused(Deal { provider: account, ..good.clone() }, Exit::DealDoesNotFit);
     assert_eq!(exit(scene.claim(2)), Exit::NotFound);
-    scene.chain.epoch = 501;
+    scene.chain.set_epoch(501);
     scene.refused(good.clone(), Exit::BountyClosed);
     scene.bounty = 9;
     scene.refused(good, Exit::NotFound);
@@ -242,39 +226,37 @@ fn hostile() -> Vec<Option<Answer>> {
     ]
 }
 
-#[test]
-fn a_hostile_market_gets_nothing() {
+pub fn a_hostile_market_gets_nothing(new: New<'_>) {
     let queries =
         [ext::GET_DEAL_DATA_COMMITMENT, ext::GET_DEAL_PROVIDER, ext::GET_DEAL_ACTIVATION, ext::GET_DEAL_SECTOR];
     for method in queries {
         for answer in hostile() {
-            let mut scene = scene();
+            let mut scene = scene(new);
             seal(&mut scene.chain, scene.miner, 7, 5_000);
-            scene.chain.forged.insert((ext::MARKET, method), answer);
+            scene.chain.forge(ext::MARKET, method, answer);
             let deal = scene.deal();
             scene.refused(deal, Exit::DealDoesNotFit);
         }
     }
 }
 
-#[test]
-fn a_hostile_miner_gets_nothing() {
+pub fn a_hostile_miner_gets_nothing(new: New<'_>) {
     for method in [ext::VALIDATE_SECTOR_STATUS, ext::GET_NOMINAL_SECTOR_EXPIRATION] {
         for answer in hostile() {
-            let mut scene = scene();
+            let mut scene = scene(new);
             let (miner, bounty) = (scene.miner, scene.bounty);
             seal(&mut scene.chain, miner, 7, 5_000);
             notify(&mut scene.chain, miner, vec![change(7, 5_000, piece(1), bounty)]).unwrap();
-            scene.chain.forged.insert((miner, method), answer);
-            scene.chain.epoch = 900;
-            let root = scene.chain.state_root();
+            scene.chain.forge(miner, method, answer);
+            scene.chain.set_epoch(900);
+            let root = scene.chain.state();
             assert_eq!(exit(settle(&mut scene.chain, bounty, &[0])), Exit::StaleLocation);
-            assert_eq!(scene.chain.state_root(), root);
+            assert_eq!(scene.chain.state(), root);
         }
     }
     for answer in hostile() {
-        let mut scene = scene();
-        scene.chain.forged.insert((scene.miner, ext::GET_NOMINAL_SECTOR_EXPIRATION), answer);
+        let mut scene = scene(new);
+        scene.chain.forge(scene.miner, ext::GET_NOMINAL_SECTOR_EXPIRATION, answer);
         let deal = scene.deal();
         scene.refused(deal, Exit::DealDoesNotFit);
     }

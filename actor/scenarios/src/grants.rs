@@ -1,18 +1,15 @@
 //! Grants through dispatch: grant, revoke, get, list.
 
-mod samples;
-
+use crate::samples::*;
+use crate::{Body, New, Result};
 use bauta_abi::*;
-use bauta_actor::error::Result;
-use bauta_actor::runtime::fake::Chain;
-use samples::*;
 
-fn revoke(chain: &mut Chain, who: u64, file: FileId, grantees: &[u64]) -> Result<()> {
+fn revoke(chain: &mut dyn Body, who: u64, file: FileId, grantees: &[u64]) -> Result<()> {
     let addresses = grantees.iter().map(|grantee| id(*grantee)).collect();
     send(chain, who, Method::RevokeAccess, &RevokeAccessParams { id: file, addresses }, 0)
 }
 
-fn list_grants(chain: &mut Chain, file: FileId, limit: u64) -> Vec<u64> {
+fn list_grants(chain: &mut dyn Body, file: FileId, limit: u64) -> Vec<u64> {
     let (mut all, mut cursor) = (vec![], None);
     loop {
         let params = ListGrantsParams { id: file, cursor, limit };
@@ -20,12 +17,14 @@ fn list_grants(chain: &mut Chain, file: FileId, limit: u64) -> Vec<u64> {
         all.extend(found.grants.iter().map(|(grantee, _)| *grantee));
         cursor = found.cursor;
         if cursor.is_none() {
+            // In which order they come is the body's own business.
+            all.sort_unstable();
             return all;
         }
     }
 }
 
-fn list_shared(chain: &mut Chain, who: u64, limit: u64) -> Vec<(FileId, GrantState)> {
+fn list_shared(chain: &mut dyn Body, who: u64, limit: u64) -> Vec<(FileId, GrantState)> {
     let (mut all, mut cursor) = (vec![], None);
     loop {
         let params = ListSharedParams { address: id(who), cursor, limit };
@@ -33,18 +32,18 @@ fn list_shared(chain: &mut Chain, who: u64, limit: u64) -> Vec<(FileId, GrantSta
         all.extend(found.grants.iter().map(|(id, grant)| (*id, grant.state)));
         cursor = found.cursor;
         if cursor.is_none() {
+            all.sort_by_key(|(id, _)| *id);
             return all;
         }
     }
 }
 
-fn update(chain: &mut Chain, who: u64, id: FileId, expected_version: u64) -> Result<UpdateFileReturn> {
+fn update(chain: &mut dyn Body, who: u64, id: FileId, expected_version: u64) -> Result<UpdateFileReturn> {
     call(chain, who, Method::UpdateFile, &UpdateFileParams { id, expected_version, file: file(9) }, 0)
 }
 
-#[test]
-fn a_grant_opens_ages_and_closes() {
-    let mut chain = Chain::new();
+pub fn a_grant_opens_ages_and_closes(new: New<'_>) {
+    let mut chain = new();
     let (alice, bob) = (chain.create_account(), chain.create_account());
     let file = register(&mut chain, alice, 1);
     assert_eq!(get_grant(&mut chain, file, bob), None);
@@ -55,9 +54,9 @@ fn a_grant_opens_ages_and_closes() {
 
     update(&mut chain, alice, file, 1).unwrap();
     assert_eq!(get_grant(&mut chain, file, bob), Some(Grant { state: GrantState::Stale, ..expected.clone() }));
-    chain.epoch = 199;
+    chain.set_epoch(199);
     assert_eq!(get_grant(&mut chain, file, bob).unwrap().state, GrantState::Stale);
-    chain.epoch = 200;
+    chain.set_epoch(200);
     assert_eq!(get_grant(&mut chain, file, bob).unwrap().state, GrantState::Expired);
 
     let renewed = grant_spec(bob, Rights::ALL, EPOCH_NEVER);
@@ -67,12 +66,11 @@ fn a_grant_opens_ages_and_closes() {
     revoke(&mut chain, alice, file, &[bob]).unwrap();
     assert_eq!(get_grant(&mut chain, file, bob), None);
     assert_eq!(exit(revoke(&mut chain, alice, file, &[bob])), Exit::NotFound);
-    assert_eq!(chain.events.last(), Some(&Event::AccessRevoked { id: file, grantee: bob, by: alice }));
+    assert_eq!(chain.events().last(), Some(&Event::AccessRevoked { id: file, grantee: bob, by: alice }));
 }
 
-#[test]
-fn rights_are_kept_apart() {
-    let mut chain = Chain::new();
+pub fn rights_are_kept_apart(new: New<'_>) {
+    let mut chain = new();
     let [alice, reader, writer, sharer, eve] = std::array::from_fn(|_| chain.create_account());
     let file = register(&mut chain, alice, 1);
     for (who, rights) in [(reader, Rights::READ), (writer, Rights::WRITE), (sharer, Rights::SHARE)] {
@@ -87,21 +85,21 @@ fn rights_are_kept_apart() {
     for who in [reader, writer, eve] {
         assert_eq!(exit(grant(&mut chain, who, file, grant_spec(eve, Rights::READ, 150))), Exit::Forbidden);
     }
-    chain.epoch = 200;
+    chain.set_epoch(200);
     assert_eq!(exit(update(&mut chain, writer, file, 3)), Exit::Forbidden, "expired");
     assert_eq!(exit(grant(&mut chain, sharer, file, grant_spec(eve, Rights::SHARE, 201))), Exit::Forbidden, "expired");
 }
 
-#[test]
-fn sharers_give_no_more_than_they_hold() {
-    let mut chain = Chain::new();
+pub fn sharers_give_no_more_than_they_hold(new: New<'_>) {
+    let mut chain = new();
     let [alice, sharer, friend, other] = std::array::from_fn(|_| chain.create_account());
     let file = register(&mut chain, alice, 1);
     let share_and_read = Rights::SHARE.union(Rights::READ);
     grant(&mut chain, alice, file, grant_spec(sharer, share_and_read, 300)).unwrap();
     grant(&mut chain, alice, file, grant_spec(other, Rights::READ, 250)).unwrap();
 
-    let forbidden = |chain: &mut Chain, spec| assert_eq!(exit(grant(chain, sharer, file, spec)), Exit::Forbidden);
+    let forbidden =
+        |chain: &mut dyn Body, spec: GrantSpec| assert_eq!(exit(grant(chain, sharer, file, spec)), Exit::Forbidden);
     forbidden(&mut chain, grant_spec(friend, Rights::WRITE, 300));
     forbidden(&mut chain, grant_spec(friend, Rights::ALL, 300));
     forbidden(&mut chain, grant_spec(friend, Rights::READ, 301));
@@ -114,16 +112,15 @@ fn sharers_give_no_more_than_they_hold() {
     assert_eq!(exit(revoke(&mut chain, sharer, file, &[other])), Exit::Forbidden);
     assert_eq!(exit(revoke(&mut chain, friend, file, &[sharer])), Exit::Forbidden);
     revoke(&mut chain, sharer, file, &[friend]).unwrap();
-    chain.epoch = 260;
+    chain.set_epoch(260);
     grant(&mut chain, sharer, file, grant_spec(other, Rights::READ, 300)).expect("what has expired is free");
     revoke(&mut chain, other, file, &[other]).expect("anybody may give up their own");
     revoke(&mut chain, alice, file, &[sharer]).unwrap();
     assert_eq!(list_grants(&mut chain, file, 100), Vec::<u64>::new());
 }
 
-#[test]
-fn many_grants_are_listed_in_pages() {
-    let mut chain = Chain::new();
+pub fn many_grants_are_listed_in_pages(new: New<'_>) {
+    let mut chain = new();
     let alice = chain.create_account();
     let people: Vec<_> = (0..70).map(|_| chain.create_account()).collect();
     let (one, two) = (register(&mut chain, alice, 1), register(&mut chain, alice, 2));
@@ -145,9 +142,8 @@ fn many_grants_are_listed_in_pages() {
     assert_eq!(list_grants(&mut chain, 77, 100), Vec::<u64>::new());
 }
 
-#[test]
-fn what_is_shared_with_somebody_is_listed_in_pages() {
-    let mut chain = Chain::new();
+pub fn what_is_shared_with_somebody_is_listed_in_pages(new: New<'_>) {
+    let mut chain = new();
     let (alice, bob, carol) = (chain.create_account(), chain.create_account(), chain.create_account());
     let files: Vec<_> = (0..140).map(|seed| register(&mut chain, alice, seed)).collect();
     for file in &files {
@@ -166,9 +162,8 @@ fn what_is_shared_with_somebody_is_listed_in_pages() {
     assert_eq!(exit(revoke(&mut chain, bob, files[7], &[bob])), Exit::NotFound);
 }
 
-#[test]
-fn a_new_owner_needs_no_grant() {
-    let mut chain = Chain::new();
+pub fn a_new_owner_needs_no_grant(new: New<'_>) {
+    let mut chain = new();
     let (alice, bob, carol) = (chain.create_account(), chain.create_account(), chain.create_account());
     let file = register(&mut chain, alice, 1);
     grant(&mut chain, alice, file, grant_spec(bob, Rights::READ, 200)).unwrap();
@@ -182,9 +177,8 @@ fn a_new_owner_needs_no_grant() {
     revoke(&mut chain, alice, file, &[carol]).expect("who gave a grant may take it back");
 }
 
-#[test]
-fn grants_out_of_bounds_are_refused() {
-    let mut chain = Chain::new();
+pub fn grants_out_of_bounds_are_refused(new: New<'_>) {
+    let mut chain = new();
     let (alice, bob) = (chain.create_account(), chain.create_account());
     let file = register(&mut chain, alice, 1);
     let good = || grant_spec(bob, Rights::READ, 200);
@@ -209,4 +203,34 @@ fn grants_out_of_bounds_are_refused() {
     grant(&mut chain, alice, file, good()).unwrap();
     assert_eq!(exit(revoke(&mut chain, alice, file, &[bob, bob])), Exit::NotFound);
     assert_eq!(list_grants(&mut chain, file, 9), [bob]);
+}
+
+pub fn long_wraps_stay_whole(new: New<'_>) {
+    let mut chain = new();
+    let (alice, bob) = (chain.create_account(), chain.create_account());
+    let long =
+        FileSpec { metadata: (0..1_024u32).map(|n| n as u8).collect(), owner_wrap: vec![0xab; 2_048], ..file(1) };
+    let params = RegisterFileParams { files: vec![file(1), long.clone(), file(2)] };
+    call::<_, RegisterFileReturn>(&mut chain, alice, Method::RegisterFile, &params, 0).unwrap();
+    assert_eq!(get_file(&mut chain, 2).unwrap().file, long);
+    for len in [1, 31, 32, 33, 448, 449, 1_500, 2_048, 1] {
+        let wrap: Vec<u8> = (0..len).map(|n| n as u8 ^ 0x5a).collect();
+        let spec = GrantSpec { wrap: wrap.clone(), ..grant_spec(bob, Rights::READ, 200) };
+        grant(&mut chain, alice, 2, spec).unwrap();
+        assert_eq!(get_grant(&mut chain, 2, bob).unwrap().wrap, wrap);
+        let params =
+            UpdateFileParams { id: 2, expected_version: get_file(&mut chain, 2).unwrap().version, file: file(4) };
+        call::<_, UpdateFileReturn>(&mut chain, alice, Method::UpdateFile, &params, 0).unwrap();
+        let again = FileSpec { metadata: vec![len as u8; len.min(1_024)], owner_wrap: wrap, ..file(5) };
+        let params = UpdateFileParams { file: again.clone(), expected_version: params.expected_version + 1, ..params };
+        call::<_, UpdateFileReturn>(&mut chain, alice, Method::UpdateFile, &params, 0).unwrap();
+        assert_eq!(get_file(&mut chain, 2).unwrap().file, again);
+    }
+    assert_eq!(get_file(&mut chain, 1).unwrap().file, file(1));
+    assert_eq!(get_file(&mut chain, 3).unwrap().file, file(2));
+    // A new owner's wrap may be longer than the old one.
+    let params = TransferFileParams { id: 2, to: id(bob), wrap: vec![0xcd; 2_048] };
+    send(&mut chain, alice, Method::TransferFile, &params, 0).unwrap();
+    let record = get_file(&mut chain, 2).unwrap();
+    assert_eq!((record.file.owner_wrap, record.file.metadata), (vec![0xcd; 2_048], vec![1]));
 }

@@ -1,9 +1,7 @@
 //! Values that the tests share, and calls that check the state after every message.
-#![allow(dead_code, reason = "each test uses a part")]
 
 use bauta_abi::*;
-use bauta_actor::error::{Error, Result};
-use bauta_actor::runtime::fake::Chain;
+use bauta_actor::runtime::fake::Sector;
 use cid::Cid;
 use cid::multihash::Multihash;
 use fvm_shared::ActorID;
@@ -11,36 +9,51 @@ use fvm_shared::address::Address;
 use fvm_shared::econ::TokenAmount;
 use fvm_shared::piece::PaddedPieceSize;
 
+use crate::{Body, Result};
+
+/// Sends a message; requires that the state is sound afterwards, and that nothing has changed if it was refused or only reads.
+pub fn message(
+    chain: &mut dyn Body,
+    from: ActorID,
+    method: Method,
+    params: Option<Vec<u8>>,
+    attofil: u128,
+) -> Result<Option<Vec<u8>>> {
+    let before = (chain.state(), chain.events().len(), chain.own_balance());
+    let answer = chain.message(from, method.number(), params, attofil);
+    if answer.is_err() || method.is_view() {
+        let after = (chain.state(), chain.events().len(), chain.own_balance());
+        assert_eq!(after, before, "{method:?} must change nothing");
+    } else {
+        assert_eq!(chain.check(), Vec::<String>::new(), "after {method:?}");
+    }
+    answer
+}
+
 /// Sends a message and requires that the state is sound afterwards, whatever came of it.
-pub fn send<P: Wire>(chain: &mut Chain, from: ActorID, method: Method, params: &P, attofil: u128) -> Result<()> {
+pub fn send<P: Wire>(chain: &mut dyn Body, from: ActorID, method: Method, params: &P, attofil: u128) -> Result<()> {
     let params = fvm_ipld_encoding::to_vec(params).expect("params encode");
-    let supply = chain.supply();
-    let answer = chain.message(from, method.number(), Some(params), attofil);
-    assert_eq!(chain.check(), Vec::<String>::new(), "after {method:?}");
-    assert_eq!(chain.supply(), supply, "{method:?} neither makes nor loses money");
+    let answer = message(chain, from, method, Some(params), attofil);
     answer.map(|reply| assert_eq!(reply, None, "{method:?} returns nothing"))
 }
 
 /// The same for a method with a return value.
 pub fn call<P: Wire, T: Wire>(
-    chain: &mut Chain,
+    chain: &mut dyn Body,
     from: ActorID,
     method: Method,
     params: &P,
     attofil: u128,
 ) -> Result<T> {
     let params = fvm_ipld_encoding::to_vec(params).expect("params encode");
-    let supply = chain.supply();
-    let answer = chain.message(from, method.number(), Some(params), attofil);
-    assert_eq!(chain.check(), Vec::<String>::new(), "after {method:?}");
-    assert_eq!(chain.supply(), supply, "{method:?} neither makes nor loses money");
+    let answer = message(chain, from, method, Some(params), attofil);
     answer.map(|reply| decode(&reply.expect("a return value")).expect("a return value of its type"))
 }
 
 /// The exit of something refused.
 pub fn exit<T: std::fmt::Debug>(answer: Result<T>) -> Exit {
     match answer {
-        Err(e) => e.exit(),
+        Err(exit) => exit,
         Ok(value) => panic!("not refused: {value:?}"),
     }
 }
@@ -91,14 +104,14 @@ pub fn id(id: ActorID) -> Address {
 }
 
 /// Registers one file.
-pub fn register(chain: &mut Chain, owner: ActorID, seed: u8) -> FileId {
+pub fn register(chain: &mut dyn Body, owner: ActorID, seed: u8) -> FileId {
     let params = RegisterFileParams { files: vec![file(seed)] };
     let RegisterFileReturn { ids } = call(chain, owner, Method::RegisterFile, &params, 0).expect("registered");
     ids[0]
 }
 
 /// Reads one file.
-pub fn get_file(chain: &mut Chain, id: FileId) -> Option<FileRecord> {
+pub fn get_file(chain: &mut dyn Body, id: FileId) -> Option<FileRecord> {
     call::<_, GetFileReturn>(chain, 1, Method::GetFile, &GetFileParams { id }, 0).expect("read")
 }
 
@@ -108,30 +121,30 @@ pub fn grant_spec(grantee: ActorID, rights: Rights, expiration: i64) -> GrantSpe
 }
 
 /// Grants to one address.
-pub fn grant(chain: &mut Chain, from: ActorID, file: FileId, spec: GrantSpec) -> Result<()> {
+pub fn grant(chain: &mut dyn Body, from: ActorID, file: FileId, spec: GrantSpec) -> Result<()> {
     send(chain, from, Method::GrantAccess, &GrantAccessParams { id: file, grants: vec![spec] }, 0)
 }
 
 /// Reads one grant.
-pub fn get_grant(chain: &mut Chain, file: FileId, grantee: ActorID) -> Option<Grant> {
+pub fn get_grant(chain: &mut dyn Body, file: FileId, grantee: ActorID) -> Option<Grant> {
     let params = GetGrantParams { id: file, address: id(grantee) };
     call::<_, GetGrantReturn>(chain, 1, Method::GetGrant, &params, 0).expect("read")
 }
 
 /// Creates a bounty.
-pub fn create(chain: &mut Chain, from: ActorID, terms: Terms, attofil: u128) -> Result<BountyId> {
+pub fn create(chain: &mut dyn Body, from: ActorID, terms: Terms, attofil: u128) -> Result<BountyId> {
     let created = call(chain, from, Method::CreateBounty, &CreateBountyParams { terms }, attofil);
     created.map(|CreateBountyReturn { id }| id)
 }
 
 /// Reads a bounty.
-pub fn get_bounty(chain: &mut Chain, id: BountyId) -> BountyRecord {
+pub fn get_bounty(chain: &mut dyn Body, id: BountyId) -> BountyRecord {
     let found: GetBountyReturn = call(chain, 1, Method::GetBounty, &GetBountyParams { id }, 0).expect("read");
     found.expect("there is one")
 }
 
 /// Reads the claims of a bounty.
-pub fn claims(chain: &mut Chain, id: BountyId) -> Vec<BountyClaim> {
+pub fn claims(chain: &mut dyn Body, id: BountyId) -> Vec<BountyClaim> {
     let params = ListBountyClaimsParams { id, cursor: None, limit: 100 };
     let found: ListBountyClaimsReturn = call(chain, 1, Method::ListBountyClaims, &params, 0).expect("read");
     found.claims.into_iter().map(|(_, claim)| claim).collect()
@@ -145,7 +158,7 @@ pub fn change(sector: u64, expiration: i64, piece: Cid, bounty: BountyId) -> Sec
 }
 
 /// A miner's notification; requires that everything is answered `true`.
-pub fn notify(chain: &mut Chain, miner: ActorID, sectors: Vec<SectorChanges>) -> Result<()> {
+pub fn notify(chain: &mut dyn Body, miner: ActorID, sectors: Vec<SectorChanges>) -> Result<()> {
     let shape: Vec<usize> = sectors.iter().map(|sector| sector.added.len()).collect();
     let params = SectorContentChangedParams { sectors };
     let answer: SectorContentChangedReturn = call(chain, miner, Method::SectorContentChanged, &params, 0)?;
@@ -155,7 +168,7 @@ pub fn notify(chain: &mut Chain, miner: ActorID, sectors: Vec<SectorChanges>) ->
 }
 
 /// Settles claims, each with the location that the fake miners use.
-pub fn settle(chain: &mut Chain, bounty: BountyId, claims: &[ClaimId]) -> Result<Vec<u64>> {
+pub fn settle(chain: &mut dyn Body, bounty: BountyId, claims: &[ClaimId]) -> Result<Vec<u64>> {
     let claims = claims.iter().map(|claim| Settlement { claim: *claim, aux: LOCATION.to_vec() }).collect();
     let params = SettleBountyParams { id: bounty, claims };
     let settled: SettleBountyReturn = call(chain, 1, Method::SettleBounty, &params, 0)?;
@@ -165,13 +178,12 @@ pub fn settle(chain: &mut Chain, bounty: BountyId, claims: &[ClaimId]) -> Result
 /// CBOR of `[0, 0]`.
 pub const LOCATION: [u8; 3] = [0x82, 0, 0];
 
-/// Puts a sector into a miner.
-pub fn seal(chain: &mut Chain, miner: ActorID, sector: u64, expiration: i64) {
-    let sector_info = bauta_actor::runtime::fake::Sector { status: 1, location: LOCATION.to_vec(), expiration };
-    chain.sectors.insert((miner, sector), sector_info);
+/// Puts a sector into a miner, active.
+pub fn seal(chain: &mut dyn Body, miner: ActorID, sector: u64, expiration: i64) {
+    place(chain, miner, sector, 1, expiration);
 }
 
-/// What an error says.
-pub fn sentence(e: &Error) -> String {
-    e.to_string()
+/// Puts a sector into a miner: FIP-0112's status 0 dead, 1 active, 2 faulty.
+pub fn place(chain: &mut dyn Body, miner: ActorID, sector: u64, status: u8, expiration: i64) {
+    chain.set_sector(miner, sector, Sector { status, location: LOCATION.to_vec(), expiration });
 }

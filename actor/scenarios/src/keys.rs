@@ -1,26 +1,23 @@
 //! Keys through dispatch.
 
-mod samples;
-
+use crate::samples::*;
+use crate::{Body, New, Result};
 use bauta_abi::*;
-use bauta_actor::runtime::fake::Chain;
-use samples::*;
 
-fn publish(chain: &mut Chain, who: u64, recipient: &str) -> bauta_actor::error::Result<()> {
+fn publish(chain: &mut dyn Body, who: u64, recipient: &str) -> Result<()> {
     send(chain, who, Method::PublishKey, &PublishKeyParams { recipient: recipient.into() }, 0)
 }
 
-fn get(chain: &mut Chain, address: fvm_shared::address::Address) -> bauta_actor::error::Result<GetKeyReturn> {
+fn get(chain: &mut dyn Body, address: fvm_shared::address::Address) -> Result<GetKeyReturn> {
     call(chain, 1, Method::GetKey, &GetKeyParams { address }, 0)
 }
 
-#[test]
-fn a_key_is_replaced_by_a_next_version() {
-    let mut chain = Chain::new();
+pub fn a_key_is_replaced_by_a_next_version(new: New<'_>) {
+    let mut chain = new();
     let (alice, bob) = (chain.create_account(), chain.create_multisig());
     assert_eq!(get(&mut chain, id(alice)), Ok(None));
     publish(&mut chain, alice, "age1aaa").unwrap();
-    chain.epoch += 5;
+    chain.wait(5);
     publish(&mut chain, alice, "age1bbb").unwrap();
     publish(&mut chain, bob, &format!("age1{}", "c".repeat(MAX_RECIPIENT - 4))).unwrap();
 
@@ -30,12 +27,11 @@ fn a_key_is_replaced_by_a_next_version() {
     assert_eq!(get(&mut chain, robust), Ok(Some(expected)));
     assert_eq!(get(&mut chain, id(bob)).unwrap().unwrap().version, 1);
     let published = |owner, version| Event::KeyPublished { owner, version };
-    assert_eq!(chain.events, [published(alice, 1), published(alice, 2), published(bob, 1)]);
+    assert_eq!(chain.events(), [published(alice, 1), published(alice, 2), published(bob, 1)]);
 }
 
-#[test]
-fn many_keys_are_found_again() {
-    let mut chain = Chain::new();
+pub fn many_keys_are_found_again(new: New<'_>) {
+    let mut chain = new();
     let people: Vec<_> = (0..200).map(|_| chain.create_account()).collect();
     for who in &people {
         publish(&mut chain, *who, &format!("age1x{who}")).unwrap();
@@ -45,9 +41,8 @@ fn many_keys_are_found_again() {
     }
 }
 
-#[test]
-fn bad_keys_are_refused() {
-    let mut chain = Chain::new();
+pub fn bad_keys_are_refused(new: New<'_>) {
+    let mut chain = new();
     let alice = chain.create_account();
     let long = format!("age1{}", "c".repeat(MAX_RECIPIENT - 3));
     for bad in ["", "age1", "AGE1ABC", "age1 a", "age2abc", "xage1abc", "age1é", &long] {

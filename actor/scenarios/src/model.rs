@@ -1,16 +1,13 @@
 //! Random messages against a plain model in memory. After each one: the state is sound, the model agrees, and the money adds up.
 
-mod samples;
-
 use std::collections::BTreeMap;
 
+use crate::samples::{self, *};
+use crate::{Body, New, Result};
 use bauta_abi::*;
-use bauta_actor::error::Result;
-use bauta_actor::runtime::fake::Chain;
 use fvm_shared::econ::TokenAmount;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
-use samples::*;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 const PEOPLE: usize = 4;
 const MINERS: usize = 5;
@@ -83,15 +80,15 @@ struct Model {
 }
 
 struct World {
-    chain: Chain,
+    chain: Box<dyn Body>,
     people: Vec<u64>,
     miners: Vec<u64>,
     model: Model,
 }
 
 impl World {
-    fn new() -> Self {
-        let mut chain = Chain::new();
+    fn new(new: New<'_>) -> Self {
+        let mut chain = new();
         let people = (0..PEOPLE).map(|_| chain.create_account()).collect();
         let miners: Vec<_> = (0..MINERS).map(|_| chain.create_miner()).collect();
         miners.iter().for_each(|miner| seal(&mut chain, *miner, 7, 9_000));
@@ -101,7 +98,7 @@ impl World {
     fn may(&self, who: u64, file: u64, right: u8) -> bool {
         self.model.files.get(&file).is_some_and(|file| {
             let granted = file.grants.get(&who);
-            file.owner == who || granted.is_some_and(|grant| grant.0 & right != 0 && self.chain.epoch < grant.1)
+            file.owner == who || granted.is_some_and(|grant| grant.0 & right != 0 && self.chain.epoch() < grant.1)
         })
     }
 
@@ -113,11 +110,11 @@ impl World {
             Step::Transfer { who, file, to } => self.transfer(self.people[who], file, self.people[to]),
             Step::Remove { who, file } => self.remove(self.people[who], file),
             Step::Grant { who, file, to, rights, lasts } => {
-                self.grant(self.people[who], file, self.people[to], rights, self.chain.epoch + lasts);
+                self.grant(self.people[who], file, self.people[to], rights, self.chain.epoch() + lasts);
             }
             Step::Revoke { who, file, from } => self.revoke(self.people[who], file, self.people[from]),
             Step::Create { who, seed, value, replicas, bps } => {
-                let claim_deadline = self.chain.epoch + 300;
+                let claim_deadline = self.chain.epoch() + 300;
                 let terms = Terms { replicas, activation_bps: bps, claim_deadline, ..terms(seed) };
                 let fits = value <= 1_000 * u128::from(replicas);
                 let created = create(&mut self.chain, self.people[who], terms, value);
@@ -133,7 +130,7 @@ impl World {
                 }
             }
             Step::Notify { miner, bounty, seed, lasts } => {
-                let expiration = self.chain.epoch + lasts;
+                let expiration = self.chain.epoch() + lasts;
                 let changes = vec![change(7, expiration, piece(seed), bounty)];
                 notify(&mut self.chain, self.miners[miner], changes).expect("a miner is never refused");
             }
@@ -143,7 +140,7 @@ impl World {
                 }
             }
             Step::Status { miner, status } => {
-                self.chain.sectors.get_mut(&(self.miners[miner], 7)).expect("sealed").status = status;
+                place(&mut self.chain, self.miners[miner], 7, status, 9_000);
             }
             Step::Cancel { who, bounty } => {
                 let _ = send(
@@ -163,7 +160,7 @@ impl World {
                     self.model.purses.get_mut(&bounty).expect("a known bounty").refunded += amount;
                 }
             }
-            Step::Wait { epochs } => self.chain.epoch += epochs,
+            Step::Wait { epochs } => self.chain.wait(epochs),
         }
     }
 
@@ -218,7 +215,7 @@ impl World {
     }
 
     fn grant(&mut self, who: u64, id: u64, to: u64, rights: u8, expiration: i64) {
-        let now = self.chain.epoch;
+        let now = self.chain.epoch();
         let may = self.may(who, id, 4) && expiration > now && {
             let file = &self.model.files[&id];
             let within = file.owner == who || {
@@ -284,32 +281,35 @@ impl World {
     }
 }
 
-proptest! {
-    #![proptest_config(Config {
-        cases: 40,
-        rng_seed: RngSeed::Fixed(3),
-        failure_persistence: None,
-        ..Config::default()
-    })]
+pub fn random_messages_do_what_the_model_does(new: New<'_>) {
+    let chain = new();
+    let (cases, most) = if chain.stride() == 1 { (40, 120) } else { (12, 80) };
+    let config = Config { cases, rng_seed: RngSeed::Fixed(3), failure_persistence: None, ..Config::default() };
+    let ran = TestRunner::new(config).run(&prop::collection::vec(step(), 1..most), |steps| {
+        run(new, steps);
+        Ok(())
+    });
+    ran.expect("the body does what the model does");
+}
 
-    #[test]
-    fn random_messages_do_what_the_model_does(steps in prop::collection::vec(step(), 1..120)) {
-        let mut world = World::new();
-        for step in steps {
-            world.run(step);
-            world.money_adds_up();
-        }
-        world.agree();
-        // Whatever happened: once the time is over and the claims are dead, the money goes back, all of it.
-        world.chain.epoch += 10_000;
-        world.chain.sectors.values_mut().for_each(|sector| sector.status = 0);
-        for bounty in world.model.purses.keys().copied().collect::<Vec<_>>() {
-            for claim in 0..MINERS as u64 {
-                world.run(Step::Settle { bounty, claim });
-            }
-            (0..PEOPLE).for_each(|who| world.run(Step::Refund { who, bounty }));
-        }
-        world.agree();
-        prop_assert!(world.chain.own_balance().is_zero());
+fn run(new: New<'_>, steps: Vec<Step>) {
+    let mut world = World::new(new);
+    for step in steps {
+        world.run(step);
+        world.money_adds_up();
     }
+    world.agree();
+    // Whatever happened: once the time is over and the claims are dead, the money goes back, all of it.
+    world.chain.wait(10_000);
+    for miner in world.miners.clone() {
+        place(&mut world.chain, miner, 7, 0, 9_000);
+    }
+    for bounty in world.model.purses.keys().copied().collect::<Vec<_>>() {
+        for claim in 0..MINERS as u64 {
+            world.run(Step::Settle { bounty, claim });
+        }
+        (0..PEOPLE).for_each(|who| world.run(Step::Refund { who, bounty }));
+    }
+    world.agree();
+    assert!(world.chain.own_balance().is_zero());
 }

@@ -1,56 +1,52 @@
 //! Bounties through dispatch: create, fund, settle, cancel, refund, list.
 
-mod samples;
-
+use crate::samples::*;
+use crate::{Body, New, Result};
 use bauta_abi::*;
-use bauta_actor::error::Result;
-use bauta_actor::runtime::fake::Chain;
+use bauta_actor::runtime::fake::Sector;
 use fvm_shared::econ::TokenAmount;
-use fvm_shared::error::ExitCode;
-use samples::*;
 
-fn fund(chain: &mut Chain, who: u64, id: BountyId, attofil: u128) -> Result<()> {
+pub fn fund(chain: &mut dyn Body, who: u64, id: BountyId, attofil: u128) -> Result<()> {
     send(chain, who, Method::FundBounty, &FundBountyParams { id }, attofil)
 }
 
-fn cancel(chain: &mut Chain, who: u64, id: BountyId) -> Result<()> {
+pub fn cancel(chain: &mut dyn Body, who: u64, id: BountyId) -> Result<()> {
     send(chain, who, Method::CancelBounty, &CancelBountyParams { id }, 0)
 }
 
-fn refund(chain: &mut Chain, who: u64, id: BountyId) -> Result<u64> {
+pub fn refund(chain: &mut dyn Body, who: u64, id: BountyId) -> Result<u64> {
     let refunded = call(chain, who, Method::RefundBounty, &RefundBountyParams { id }, 0);
     refunded.map(|RefundBountyReturn { amount }| u64::try_from(amount.atto()).expect("small"))
 }
 
-fn claimed_by(chain: &mut Chain, miner: u64, bounty: BountyId) {
+pub fn claimed_by(chain: &mut dyn Body, miner: u64, bounty: BountyId) {
     seal(chain, miner, 7, 5_000);
     notify(chain, miner, vec![change(7, 5_000, piece(1), bounty)]).expect("notified");
 }
 
-fn set_status(chain: &mut Chain, miner: u64, status: u8) {
-    chain.sectors.get_mut(&(miner, 7)).expect("sealed").status = status;
+fn set_status(chain: &mut dyn Body, miner: u64, status: u8) {
+    place(chain, miner, 7, status, 5_000);
 }
 
-#[test]
-fn a_bounty_from_offer_to_refund() {
-    let mut chain = Chain::new();
+pub fn a_bounty_from_offer_to_refund(new: New<'_>) {
+    let mut chain = new();
     let (alice, bob) = (chain.create_account(), chain.create_account());
     let (honest, faulty) = (chain.create_miner(), chain.create_miner());
     let bounty = create(&mut chain, alice, terms(1), 1_500).unwrap();
     fund(&mut chain, bob, bounty, 500).unwrap();
     assert_eq!(get_bounty(&mut chain, bounty).escrowed, chain.own_balance());
 
-    chain.epoch = 200;
+    chain.set_epoch(200);
     claimed_by(&mut chain, honest, bounty);
     claimed_by(&mut chain, faulty, bounty);
     let record = get_bounty(&mut chain, bounty);
     assert_eq!((record.claims, record.reserved == record.escrowed, record.ended), (2, true, false));
     assert_eq!(exit(refund(&mut chain, alice, bounty)), Exit::BountyNotEnded);
 
-    chain.epoch = 700;
+    chain.set_epoch(700);
     assert_eq!(settle(&mut chain, bounty, &[0, 1]), Ok(vec![100 + 450, 100 + 450]));
     set_status(&mut chain, faulty, 2);
-    chain.epoch = 1_300;
+    chain.set_epoch(1_300);
     assert_eq!(settle(&mut chain, bounty, &[1, 0]), Ok(vec![0, 450]));
     assert_eq!(exit(settle(&mut chain, bounty, &[0])), Exit::ClaimClosed);
     assert_eq!(chain.balance(honest) - chain.balance(faulty), TokenAmount::from_atto(450));
@@ -66,12 +62,11 @@ fn a_bounty_from_offer_to_refund() {
     assert_eq!((record.funded.atto(), record.escrowed.is_zero()), (&2_000.into(), true));
     assert!(chain.own_balance().is_zero());
     let last = Event::BountyRefunded { id: bounty, funder: bob, amount: TokenAmount::from_atto(113) };
-    assert_eq!(chain.events.last(), Some(&last));
+    assert_eq!(chain.events().last(), Some(&last));
 }
 
-#[test]
-fn rounding_neither_makes_nor_loses() {
-    let mut chain = Chain::new();
+pub fn rounding_neither_makes_nor_loses(new: New<'_>) {
+    let mut chain = new();
     let (alice, miner) = (chain.create_account(), chain.create_miner());
     let odd = Terms {
         reward_per_replica: TokenAmount::from_atto(1_003),
@@ -84,7 +79,7 @@ fn rounding_neither_makes_nor_loses() {
     claimed_by(&mut chain, miner, bounty);
     let mut paid = 0;
     for step in [0, 1, 1, 3, 100, 331, 500, 900] {
-        chain.epoch += step;
+        chain.wait(step);
         paid += settle(&mut chain, bounty, &[0]).unwrap()[0];
     }
     assert_eq!(paid, 1_003);
@@ -92,92 +87,64 @@ fn rounding_neither_makes_nor_loses() {
     assert_eq!(refund(&mut chain, alice, bounty), Ok(0));
 }
 
-#[test]
-fn settling_twice_in_an_epoch_pays_once() {
-    let mut chain = Chain::new();
+pub fn settling_twice_in_an_epoch_pays_once(new: New<'_>) {
+    let mut chain = new();
     let (alice, miner) = (chain.create_account(), chain.create_miner());
     let bounty = create(&mut chain, alice, terms(1), 2_000).unwrap();
     claimed_by(&mut chain, miner, bounty);
     assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![100]), "the activation alone");
     assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![0]));
-    chain.epoch += 10;
+    chain.wait(10);
     assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![9]));
     assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![0]));
 }
 
-#[test]
-fn faulty_time_is_lost_and_dead_sectors_close() {
-    let mut chain = Chain::new();
+pub fn faulty_time_is_lost_and_dead_sectors_close(new: New<'_>) {
+    let mut chain = new();
     let (alice, miner, next) = (chain.create_account(), chain.create_miner(), chain.create_miner());
     let bounty = create(&mut chain, alice, Terms { replicas: 1, ..terms(1) }, 1_000).unwrap();
     claimed_by(&mut chain, miner, bounty);
     set_status(&mut chain, miner, 2);
-    chain.epoch = 200;
+    chain.set_epoch(200);
     assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![0]));
     assert_eq!(get_bounty(&mut chain, bounty).reserved, TokenAmount::from_atto(100 + 810));
     set_status(&mut chain, miner, 1);
-    chain.epoch = 300;
+    chain.set_epoch(300);
     assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![100 + 90]));
     set_status(&mut chain, miner, 0);
-    chain.epoch = 400;
+    chain.set_epoch(400);
     assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![0]));
     assert_eq!(claims(&mut chain, bounty)[0].status, ClaimStatus::Dead);
     assert_eq!(exit(settle(&mut chain, bounty, &[0])), Exit::ClaimClosed);
 
     claimed_by(&mut chain, next, bounty);
     assert_eq!(claims(&mut chain, bounty).len(), 1, "what is left pays for no whole replica");
-    chain.epoch = 501;
+    chain.set_epoch(501);
     assert!(get_bounty(&mut chain, bounty).ended);
     assert_eq!(refund(&mut chain, alice, bounty), Ok(810));
 }
 
-#[test]
-fn a_sector_that_expires_early_earns_to_its_expiration() {
-    let mut chain = Chain::new();
+pub fn a_sector_that_expires_early_earns_to_its_expiration(new: New<'_>) {
+    let mut chain = new();
     let (alice, miner) = (chain.create_account(), chain.create_miner());
     let bounty = create(&mut chain, alice, terms(1), 2_000).unwrap();
     claimed_by(&mut chain, miner, bounty);
-    chain.sectors.get_mut(&(miner, 7)).unwrap().expiration = 600;
-    chain.epoch = 1_100;
+    place(&mut chain, miner, 7, 1, 600);
+    chain.set_epoch(1_100);
     assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![100 + 450]));
     assert_eq!(claims(&mut chain, bounty)[0].status, ClaimStatus::Open);
-    chain.sectors.get_mut(&(miner, 7)).unwrap().expiration = 300;
+    place(&mut chain, miner, 7, 1, 300);
     assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![0]), "time does not run back");
     assert_eq!(chain.own_balance(), TokenAmount::from_atto(2_000 - 550));
 }
 
-#[test]
-fn all_or_nothing_when_a_transfer_fails() {
-    let mut chain = Chain::new();
-    let alice = chain.create_account();
-    let (one, two) = (chain.create_miner(), chain.create_miner());
-    let bounty = create(&mut chain, alice, terms(1), 2_000).unwrap();
-    claimed_by(&mut chain, one, bounty);
-    claimed_by(&mut chain, two, bounty);
-    chain.epoch = 600;
-    chain.refuse_money(two, Some(ExitCode::USR_FORBIDDEN));
-    let (root, before) = (chain.state_root(), chain.balance(one));
-    assert_eq!(exit(settle(&mut chain, bounty, &[0, 1])), Exit::TransferFailed);
-    assert_eq!((chain.state_root(), chain.balance(one)), (root, before));
-    assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![550]));
-    chain.refuse_money(two, None);
-    assert_eq!(settle(&mut chain, bounty, &[1]), Ok(vec![550]));
-
-    let other = create(&mut chain, alice, Terms { claim_deadline: 700, ..terms(2) }, 5).unwrap();
-    cancel(&mut chain, alice, other).unwrap();
-    chain.refuse_money(alice, Some(ExitCode::USR_FORBIDDEN));
-    assert_eq!(exit(refund(&mut chain, alice, other)), Exit::TransferFailed);
-    chain.refuse_money(alice, None);
-    assert_eq!(refund(&mut chain, alice, other), Ok(5));
-}
-
-#[test]
-fn locations_are_looked_up_again_when_stale() {
-    let mut chain = Chain::new();
+pub fn locations_are_looked_up_again_when_stale(new: New<'_>) {
+    let mut chain = new();
     let (alice, miner) = (chain.create_account(), chain.create_miner());
     let bounty = create(&mut chain, alice, terms(1), 2_000).unwrap();
     claimed_by(&mut chain, miner, bounty);
-    chain.sectors.get_mut(&(miner, 7)).unwrap().location = vec![0x82, 0, 1];
+    let moved = Sector { status: 1, location: vec![0x82, 0, 1], expiration: 5_000 };
+    chain.set_sector(miner, 7, moved);
     assert_eq!(exit(settle(&mut chain, bounty, &[0])), Exit::StaleLocation);
     assert_eq!(exit(settle(&mut chain, bounty, &[1])), Exit::NotFound);
     assert_eq!(exit(settle(&mut chain, 9, &[0])), Exit::NotFound);
@@ -189,9 +156,8 @@ fn locations_are_looked_up_again_when_stale() {
     assert_eq!(exit(answer), Exit::IllegalArgument);
 }
 
-#[test]
-fn money_goes_in_up_to_the_target() {
-    let mut chain = Chain::new();
+pub fn money_goes_in_up_to_the_target(new: New<'_>) {
+    let mut chain = new();
     let (alice, bob) = (chain.create_account(), chain.create_account());
     assert_eq!(exit(create(&mut chain, alice, terms(1), 2_001)), Exit::Overfunded);
     let bounty = create(&mut chain, alice, terms(1), 0).unwrap();
@@ -201,15 +167,14 @@ fn money_goes_in_up_to_the_target() {
     fund(&mut chain, bob, bounty, 1).unwrap();
     assert_eq!(exit(fund(&mut chain, bob, bounty, 1)), Exit::Overfunded);
     assert_eq!(exit(fund(&mut chain, bob, 2, 1)), Exit::NotFound);
-    chain.epoch = 501;
+    chain.set_epoch(501);
     assert_eq!(exit(fund(&mut chain, bob, bounty, 1)), Exit::BountyClosed);
     assert_eq!(exit(refund(&mut chain, alice, bounty)), Exit::NothingToRefund);
     assert_eq!(refund(&mut chain, bob, bounty), Ok(2_000));
 }
 
-#[test]
-fn cancelling_ends_what_nobody_has_claimed() {
-    let mut chain = Chain::new();
+pub fn cancelling_ends_what_nobody_has_claimed(new: New<'_>) {
+    let mut chain = new();
     let (alice, bob, miner) = (chain.create_account(), chain.create_account(), chain.create_miner());
     let bounty = create(&mut chain, alice, terms(1), 2_000).unwrap();
     assert_eq!(exit(cancel(&mut chain, bob, bounty)), Exit::Forbidden);
@@ -226,9 +191,8 @@ fn cancelling_ends_what_nobody_has_claimed() {
     assert_eq!(exit(cancel(&mut chain, alice, claimed)), Exit::BountyHasClaims);
 }
 
-#[test]
-fn terms_out_of_bounds_are_refused() {
-    let mut chain = Chain::new();
+pub fn terms_out_of_bounds_are_refused(new: New<'_>) {
+    let mut chain = new();
     let alice = chain.create_account();
     let mut refused = |terms: Terms| {
         assert_eq!(exit(create(&mut chain, alice, terms, 0)), Exit::IllegalArgument);
@@ -257,18 +221,16 @@ fn terms_out_of_bounds_are_refused() {
     create(&mut chain, alice, edge, 0).expect("the current epoch is within the deadline");
 }
 
-#[test]
-fn providers_are_kept_by_id_and_once() {
-    let mut chain = Chain::new();
+pub fn providers_are_kept_by_id_and_once(new: New<'_>) {
+    let mut chain = new();
     let (alice, one, two) = (chain.create_account(), chain.create_miner(), chain.create_miner());
     let providers = vec![chain.robust(two), id(one), id(two)];
     let bounty = create(&mut chain, alice, Terms { providers, ..terms(1) }, 0).unwrap();
     assert_eq!(get_bounty(&mut chain, bounty).terms.providers, [id(one), id(two)]);
 }
 
-#[test]
-fn bounties_are_listed_in_pages() {
-    let mut chain = Chain::new();
+pub fn bounties_are_listed_in_pages(new: New<'_>) {
+    let mut chain = new();
     let alice = chain.create_account();
     for seed in 0..20 {
         create(&mut chain, alice, terms(seed), seed.into()).unwrap();
@@ -289,4 +251,37 @@ fn bounties_are_listed_in_pages() {
     let unknown = ListBountyClaimsParams { id: 21, cursor: None, limit: 1 };
     let answer = call::<_, ListBountyClaimsReturn>(&mut chain, 1, Method::ListBountyClaims, &unknown, 0);
     assert_eq!(exit(answer), Exit::NotFound);
+}
+
+pub fn the_largest_amounts_add_up(new: New<'_>) {
+    let mut chain = new();
+    let (alice, bob, miner) = (chain.create_account(), chain.create_account(), chain.create_miner());
+    let most = TokenAmount::from_whole(MAX_FIL);
+    let greedy = Terms { reward_per_replica: most.clone(), replicas: 16, min_duration: MAX_DURATION, ..terms(1) };
+    let bounty = create(&mut chain, alice, greedy.clone(), 1).unwrap();
+    let record = get_bounty(&mut chain, bounty);
+    assert_eq!((record.terms.reward_per_replica, record.terms.replicas), (most, 16));
+    assert_eq!(record.funded, TokenAmount::from_atto(1));
+    cancel(&mut chain, alice, bounty).unwrap();
+    assert_eq!(refund(&mut chain, alice, bounty), Ok(1));
+
+    // As much as an account has, in one replica over the longest time.
+    let reward = TokenAmount::from_whole(900_000);
+    let atto = u128::try_from(reward.atto()).unwrap();
+    let large = Terms { reward_per_replica: reward.clone(), replicas: 1, activation_bps: 9_999, ..greedy };
+    let bounty = create(&mut chain, bob, large, atto).unwrap();
+    let end = 100 + MAX_DURATION;
+    place(&mut chain, miner, 7, 1, i64::MAX);
+    notify(&mut chain, miner, vec![change(7, i64::MAX, piece(1), bounty)]).unwrap();
+    assert_eq!(claims(&mut chain, bounty)[0].sector_expiration, i64::MAX);
+    let before = chain.balance(miner);
+    for epoch in [101, 1_000_000, end - 1, end + 1_000] {
+        chain.set_epoch(epoch);
+        let claims = vec![Settlement { claim: 0, aux: LOCATION.to_vec() }];
+        let params = SettleBountyParams { id: bounty, claims };
+        call::<_, SettleBountyReturn>(&mut chain, alice, Method::SettleBounty, &params, 0).unwrap();
+    }
+    assert_eq!(chain.balance(miner) - before, reward);
+    assert_eq!(get_bounty(&mut chain, bounty).paid, reward);
+    assert!(chain.own_balance().is_zero());
 }
