@@ -290,8 +290,8 @@ impl Sender {
                 Ok(false) => Err(SendError::Unreachable(reason)),
                 Err(_) => Err(SendError::Unconfirmed { cid, reason }),
             },
-            Err(error) if already_there(&error) => Ok(()),
-            Err(NodeError::Refused { message, .. }) if message.contains("not enough funds") => {
+            Err(error) if error.is_already_pending() => Ok(()),
+            Err(error) if error.is_lack_of_funds() => {
                 let have = self.node.balance(&signed.message.from).await.unwrap_or_default();
                 Err(SendError::Funds { have, need: message::required_funds(&signed.message) })
             }
@@ -322,17 +322,6 @@ impl Sender {
             }
             Err(SendError::Rejected { exit_code, message, cid: Some(cid) })
         }
-    }
-}
-
-/// Whether the mempool says that it has this very message.
-fn already_there(error: &NodeError) -> bool {
-    match error {
-        NodeError::Refused { message, .. } => {
-            let message = message.to_ascii_lowercase();
-            message.contains("already in mpool") || message.contains("message already exists")
-        }
-        _ => false,
     }
 }
 

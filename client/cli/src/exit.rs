@@ -20,7 +20,7 @@ use bauta_client::piece;
 use bauta_client::sender::SendError;
 use bauta_client::share::ShareError;
 use bauta_client::store::StoreError;
-use bauta_client::wallet::{KeyError, WalletError};
+use bauta_client::wallet::{KeyError, PhraseError, WalletError};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +133,7 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         KeyringError => keyring,
         WalletError => wallet,
         KeyError => |_| Exit::Failed,
+        PhraseError => |_| Exit::Failed,
         AddressError => |_| Exit::Usage,
         ConfigError => |_| Exit::Usage,
         HomeError => |_| Exit::Usage,

@@ -1,6 +1,7 @@
 //! Passphrases: from a file, from a command, or asked for; never echoed, never asked for under `--json`.
 
 use std::io::{IsTerminal, Read};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use zeroize::Zeroizing;
@@ -41,10 +42,7 @@ impl Passphrase {
     /// The passphrase of something that is encrypted already.
     pub fn get(&self, of: &str) -> anyhow::Result<Zeroizing<String>> {
         match self {
-            Self::File(file) => {
-                let open = std::fs::File::open(file);
-                first_line(open.map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?)
-            }
+            Self::File(file) => line_of(file),
             Self::Command(command) => run(command),
             Self::Ask => Ok(Zeroizing::new(rpassword::prompt_password(format!("Passphrase of {of}: "))?)),
             Self::Nowhere => Err(Failure::because(
@@ -73,6 +71,12 @@ impl Passphrase {
         }
         Ok(chosen)
     }
+}
+
+/// The first line of a file.
+pub fn line_of(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let open = std::fs::File::open(file);
+    first_line(open.map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?)
 }
 
 fn run(command: &str) -> anyhow::Result<Zeroizing<String>> {

@@ -1,7 +1,11 @@
 //! `bauta wallet`: the keys that sign and pay.
 
+mod phrases;
+mod texts;
+
 use std::fmt;
 use std::io::Read;
+use std::path::Path;
 
 use bauta_client::home::read_private;
 use bauta_client::network::Network;
@@ -32,6 +36,8 @@ pub async fn run(context: &mut Context, command: Wallet) -> anyhow::Result<Outpu
         Wallet::Default(args) => default(context, args),
         Wallet::Balance(args) => balance(context, args).await,
         Wallet::Send(args) => send(context, args).await,
+        Wallet::Sign(args) => texts::sign(context, args),
+        Wallet::Verify(args) => texts::verify(context, args).await,
     }
 }
 
@@ -106,19 +112,29 @@ fn add(context: &Context, key: &Key, encrypt: bool) -> anyhow::Result<Output> {
 }
 
 fn new(context: &mut Context, args: WalletNew) -> anyhow::Result<Output> {
+    if args.mnemonic {
+        return phrases::new(context, args);
+    }
     add(context, &Key::generate(args.kind.into()), args.encrypt)
 }
 
 fn import(context: &mut Context, args: WalletImport) -> anyhow::Result<Output> {
-    let text = if is_dash(&args.file) {
+    let text = read_secret(&args.file)?;
+    if args.mnemonic {
+        return phrases::import(context, &text, &args.derivation, args.encrypt);
+    }
+    add(context, &Key::import(&text)?, args.encrypt)
+}
+
+/// A secret from a file that only its owner can read, or from stdin.
+fn read_secret(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    if is_dash(file) {
         let mut text = Zeroizing::new(String::new());
         std::io::stdin().take(MAX_FILE).read_to_string(&mut text)?;
-        text
-    } else {
-        let bytes = read_private(&args.file)?;
-        Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    add(context, &Key::import(&text)?, args.encrypt)
+        return Ok(text);
+    }
+    let bytes = read_private(file)?;
+    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn export(context: &mut Context, args: WalletExport) -> anyhow::Result<Output> {

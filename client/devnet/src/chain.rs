@@ -6,6 +6,7 @@
 //! epochs in which it can do something (`deadlines.rs`).
 
 mod making;
+mod replay;
 mod tipsets;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, ensure};
+use bauta_client::address::Prefix;
 use bauta_client::message::{self, SignedMessage};
 use bauta_client::wallet::Key;
 use cid::Cid;
@@ -28,10 +30,10 @@ use tokio::sync::watch;
 
 use crate::deadlines::Deadlines;
 use crate::duties::{Duties, Included};
-use crate::estimate;
+use crate::estimate::{self, Prices};
 use crate::genesis::Genesis;
 use crate::invariants::{self, Check};
-use crate::mempool::{Mempool, Pending, Sender};
+use crate::mempool::{Limits, Mempool, Pending, Sender};
 use crate::records::{Changes, NetworkRecord, TipsetRecord};
 use crate::state::State;
 use crate::store::Store;
@@ -51,6 +53,8 @@ pub struct Chain {
     pub(crate) duties: Option<Box<dyn Duties>>,
     pub(crate) check: Option<Check>,
     pub(crate) stop: Arc<AtomicBool>,
+    /// Premiums that messages paid lately.
+    pub(crate) prices: Prices,
     deadlines: Deadlines,
     heads: watch::Sender<ChainEpoch>,
 }
@@ -95,6 +99,7 @@ impl Chain {
             duties: None,
             check: None,
             stop: Arc::default(),
+            prices: Prices::default(),
             deadlines: Deadlines::default(),
         })
     }
@@ -188,18 +193,27 @@ impl Chain {
 
     /// Takes a signed message into the mempool, and writes that down.
     pub fn push(&mut self, signed: SignedMessage) -> Result<Cid> {
-        self.admit(signed, true)
+        self.admit(signed, Limits::TRUSTED, true)
+    }
+
+    /// The same for somebody who is not trusted: without gaps, and fewer from one sender.
+    pub fn push_untrusted(&mut self, signed: SignedMessage) -> Result<Cid> {
+        self.admit(signed, Limits::UNTRUSTED, true)
     }
 
     /// The same; what is not `durable` is so with the next durable commit.
-    pub(crate) fn admit(&mut self, signed: SignedMessage, durable: bool) -> Result<Cid> {
+    pub(crate) fn admit(&mut self, signed: SignedMessage, limits: Limits, durable: bool) -> Result<Cid> {
         Mempool::check(&signed, self.rules.inclusion_gas(signed.on_chain_len()))?;
         let from = signed.message.from;
         let sender = self.sender(&from)?.with_context(|| {
-            format!("failed to look up actor state nonce: resolution lookup failed ({from}): resolve address {from}: actor not found")
+            let from = Prefix::Testnet.show(&from);
+            format!(
+                "failed to look up actor state nonce: resolution lookup failed ({from}): resolve address {from}: actor not \
+                 found: validation failure"
+            )
         })?;
         let bytes = signed.to_bytes();
-        let admitted = self.pool.push(signed, &sender)?;
+        let admitted = self.pool.push(signed, &sender, limits)?;
         let changes = Changes {
             pool_in: vec![(admitted.cid, bytes)],
             pool_out: admitted.replaced.into_iter().collect(),
@@ -228,7 +242,12 @@ impl Chain {
 
     /// True if a message waits that the next tipset can take.
     pub fn has_runnable(&self) -> Result<bool> {
-        Ok(!self.select(&self.state()?)?.is_empty())
+        Ok(!self.selected()?.is_empty())
+    }
+
+    /// The messages that the next tipset would take.
+    pub(crate) fn selected(&self) -> Result<Vec<Pending>> {
+        self.select(&self.state()?)
     }
 
     fn select(&self, state: &State) -> Result<Vec<Pending>> {

@@ -44,7 +44,7 @@ pub(crate) enum Kind {
 }
 
 const POWER: Address = Address::new_id(4);
-const BURNT: ActorID = 99;
+pub(crate) const BURNT: ActorID = 99;
 /// Power actor: CreateMiner (FRC-0042), UpdateClaimedPower, UpdatePledgeTotal.
 const CREATE_MINER: u64 = 1_173_380_165;
 const UPDATE_CLAIMED_POWER: u64 = 3;
@@ -53,7 +53,7 @@ const UPDATE_PLEDGE_TOTAL: u64 = 6;
 /// FIL of the system actor: accounts and the faucet are paid from it.
 const FAUCET_FIL: i64 = 900_000_000;
 /// FIL of the reward actor.
-const MINING_FIL: i64 = 1_100_000_000;
+pub(crate) const MINING_FIL: i64 = 1_100_000_000;
 /// What actors are told circulates.
 const CIRCULATING_FIL: i64 = 500_000_000;
 /// What every funded account begins with.

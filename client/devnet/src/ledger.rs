@@ -15,6 +15,7 @@ use fvm_shared::{ActorID, MethodNum};
 use crate::chain::Chain;
 use crate::duties::{Included, Ledger as LedgerTrait, LedgerView, Outcome};
 use crate::estimate;
+use crate::mempool::Limits;
 use crate::state::State;
 
 /// A chain at an epoch and a state: the newest of both, or those of the tipset being made.
@@ -84,7 +85,7 @@ impl LedgerTrait for Ledger<'_> {
         let mut draft = message::draft(from, *to, value.clone(), method, params);
         draft.sequence = self.chain.next_nonce(&from)?.with_context(|| format!("{from} is not on chain"))?;
         estimate::fill(self.chain, self.state, self.epoch, &mut draft)?;
-        self.chain.admit(key.sign(draft)?, false)
+        self.chain.admit(key.sign(draft)?, Limits::TRUSTED, false)
     }
 
     fn view(&self) -> &dyn LedgerView {

@@ -29,6 +29,7 @@ pub mod mempool;
 pub mod provider;
 pub mod records;
 mod rpc;
+mod sectors;
 pub mod state;
 pub mod store;
 pub mod tipset;

@@ -2,21 +2,36 @@
 //!
 //! The sentences are Lotus's, because clients match on them. Source: lotus `chain/messagepool`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use bauta_client::message::{self, MessageError, SignatureKind, SignedMessage};
+use bauta_client::address::Prefix;
+use bauta_client::message::{self, Message, MessageError, SignatureKind, SignedMessage};
 use cid::Cid;
 use fvm_shared::address::{Address, Protocol};
 use fvm_shared::econ::TokenAmount;
 
 use crate::vm::{BASE_FEE, BLOCK_GAS};
 
-/// How far a nonce may be ahead of the next one.
-const MAX_NONCE_GAP: u64 = 100;
-/// How many messages of one sender may wait.
-const MAX_PENDING: usize = 1000;
+/// How much one sender may have waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How far a nonce may be ahead of the next one.
+    gap: u64,
+    /// How many messages may wait.
+    pending: usize,
+}
+
+impl Limits {
+    /// For `MpoolPush`. Lotus knows no largest gap here; one that takes more messages than may wait cannot be filled.
+    pub const TRUSTED: Self = Self { gap: 1000, pending: 1000 };
+    /// For `MpoolPushUntrusted`, which is what gateways make of `MpoolPush`.
+    pub const UNTRUSTED: Self = Self { gap: 0, pending: 100 };
+}
+
 /// A replacement must offer this many percent of the old premium.
 const REPLACE_PERCENT: u64 = 125;
+/// How many replaced messages are remembered.
+const MAX_REPLACED: usize = 10_000;
 
 /// Why a message may not wait.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +44,8 @@ pub enum PoolError {
     Invalid(String),
     /// Less gas than its own bytes cost.
     #[error(
-        "message will not be included in a block: 'GasLimit' field cannot be less than the cost of storing a message \
-         on chain {limit} < {cost}"
+        "verify msg failed: message will not be included in a block: 'GasLimit' field cannot be less than the cost of \
+         storing a message on chain {limit} < {cost}"
     )]
     GasLimitTooLow {
         /// What it offers.
@@ -39,7 +54,7 @@ pub enum PoolError {
         cost: u64,
     },
     /// A fee cap below the lowest base fee.
-    #[error("gas fee cap too low: {0} < {BASE_FEE}")]
+    #[error("GasFeeCap {0} is below the lowest base fee, {BASE_FEE}: gas fee cap too low")]
     FeeCapTooLow(String),
     /// Only f1 and f3 accounts send here.
     #[error("sender actor {0} is not a valid top-level sender")]
@@ -57,7 +72,8 @@ pub enum PoolError {
     },
     /// The nonce is far ahead.
     #[error(
-        "message nonce has too big a gap from expected nonce (Nonce: {got}, expected: {expected}): unfulfilled nonce gap"
+        "failed to add locked: message nonce has too big a gap from expected nonce (Nonce: {got}, nextNonce: {expected}): \
+         unfulfilled nonce gap"
     )]
     NonceGap {
         /// The next one.
@@ -66,22 +82,55 @@ pub enum PoolError {
         got: u64,
     },
     /// This very message waits already.
-    #[error("message with nonce already exists")]
-    Exists,
+    #[error(
+        "failed to add locked: message from {from} with nonce {nonce} already in mpool: message with nonce already exists"
+    )]
+    Exists {
+        /// Who sends it.
+        from: String,
+        /// Its nonce.
+        nonce: u64,
+    },
     /// Another message with this nonce offers as much.
-    #[error("replace by fee has too low GasPremium: need at least {0}")]
-    LowPremium(String),
-    /// The sender's waiting messages together cost more than they have.
-    #[error("not enough funds to execute transaction: required {required}, available {available}")]
+    #[error(
+        "failed to add locked: message from {from} with nonce {nonce} already in mpool, increase GasPremium to {least} from \
+         {offered} to trigger replace by fee: replace by fee has too low GasPremium"
+    )]
+    LowPremium {
+        /// Who sends it.
+        from: String,
+        /// Its nonce.
+        nonce: u64,
+        /// attoFIL per gas that would do.
+        least: String,
+        /// attoFIL per gas that it offers.
+        offered: String,
+    },
+    /// The sender cannot pay for the message's gas.
+    #[error(
+        "failed to check balance: not enough funds (required: {required} FIL, balance: {available} FIL): not enough funds to \
+         execute transaction"
+    )]
     Funds {
-        /// What all of them can cost.
-        required: String,
-        /// The balance.
-        available: String,
+        /// What its gas can cost.
+        required: TokenAmount,
+        /// What the sender has.
+        available: TokenAmount,
+    },
+    /// The sender cannot pay for the gas of all that wait.
+    #[error(
+        "failed to check balance: not enough funds including pending messages (required: {required} FIL, balance: \
+         {available} FIL): validation failure"
+    )]
+    PendingFunds {
+        /// What the gas of all can cost.
+        required: TokenAmount,
+        /// What the sender has.
+        available: TokenAmount,
     },
     /// Too many of this sender's messages wait.
-    #[error("too many pending messages for actor {0}")]
-    TooMany(String),
+    #[error("failed to add locked: too many pending messages for actor")]
+    TooMany,
 }
 
 /// What the state says about a sender.
@@ -107,6 +156,11 @@ pub struct Pending {
 #[derive(Default)]
 pub struct Mempool {
     senders: BTreeMap<Vec<u8>, BTreeMap<u64, Pending>>,
+    /// Where a message is, by its CID on chain and that of the unsigned message.
+    places: HashMap<Cid, (Vec<u8>, u64)>,
+    /// Messages that others took the place of, by both CIDs, and the order in which they went.
+    replaced: HashMap<Cid, Message>,
+    went: VecDeque<Cid>,
     arrivals: u64,
 }
 
@@ -137,47 +191,74 @@ impl Mempool {
             return Err(PoolError::FeeCapTooLow(message.gas_fee_cap.atto().to_string()));
         }
         if !matches!(message.from.protocol(), Protocol::Secp256k1 | Protocol::BLS) {
-            return Err(PoolError::Sender(message.from.to_string()));
+            return Err(PoolError::Sender(Prefix::Testnet.show(&message.from)));
         }
         signed.verify().map_err(|e| PoolError::Signature(e.to_string()))
     }
 
-    /// Takes a checked message in, if nonce and funds allow it.
-    pub fn push(&mut self, signed: SignedMessage, sender: &Sender) -> Result<Admitted, PoolError> {
-        let got = signed.message.sequence;
-        if got < sender.nonce {
-            return Err(PoolError::NonceTooLow { expected: sender.nonce, got });
+    /// Takes a checked message in, if nonce, funds and limits allow it. As on Lotus, funds are for gas: a value that is not
+    /// there fails on the chain.
+    pub fn push(&mut self, signed: SignedMessage, sender: &Sender, limits: Limits) -> Result<Admitted, PoolError> {
+        let message = &signed.message;
+        let nonce = message.sequence;
+        if nonce < sender.nonce {
+            return Err(PoolError::NonceTooLow { expected: sender.nonce, got: nonce });
         }
-        let expected = self.next_nonce(&signed.message.from, sender.nonce);
-        if got > expected.saturating_add(MAX_NONCE_GAP) {
-            return Err(PoolError::NonceGap { expected, got });
+        let waiting = self.senders.get(&message.from.to_bytes());
+        let available = || sender.balance.clone();
+        let own = message::max_fee(message);
+        if own > sender.balance {
+            return Err(PoolError::Funds { required: own, available: available() });
+        }
+        let others = waiting.into_iter().flatten().filter(|(other, _)| **other != nonce);
+        let required = others.fold(own, |sum, (_, other)| sum + message::max_fee(&other.signed.message));
+        if required > sender.balance {
+            return Err(PoolError::PendingFunds { required, available: available() });
+        }
+        let expected = self.next_nonce(&message.from, sender.nonce);
+        if nonce > expected.saturating_add(limits.gap) {
+            return Err(PoolError::NonceGap { expected, got: nonce });
         }
         let cid = signed.cid();
-        let waiting = self.senders.get(&signed.message.from.to_bytes());
-        let old = waiting.and_then(|w| w.get(&got));
+        let old = waiting.and_then(|w| w.get(&nonce));
         if let Some(old) = old {
+            let from = Prefix::Testnet.show(&message.from);
             if old.cid == cid {
-                return Err(PoolError::Exists);
+                return Err(PoolError::Exists { from, nonce });
             }
             let least =
                 (old.signed.message.gas_premium.clone() * REPLACE_PERCENT).div_floor(100) + TokenAmount::from_atto(1);
-            if signed.message.gas_premium < least {
-                return Err(PoolError::LowPremium(least.atto().to_string()));
+            if message.gas_premium < least {
+                let offered = message.gas_premium.atto().to_string();
+                return Err(PoolError::LowPremium { from, nonce, least: least.atto().to_string(), offered });
             }
-        } else if waiting.is_some_and(|w| w.len() >= MAX_PENDING) {
-            return Err(PoolError::TooMany(signed.message.from.to_string()));
+        } else if waiting.is_some_and(|w| w.len() >= limits.pending) {
+            return Err(PoolError::TooMany);
         }
-        let others = waiting.into_iter().flatten().filter(|(nonce, _)| **nonce != got).map(|(_, p)| &p.signed.message);
-        let required = others.fold(message::required_funds(&signed.message), |sum, m| sum + message::required_funds(m));
-        if required > sender.balance {
-            return Err(PoolError::Funds {
-                required: required.atto().to_string(),
-                available: sender.balance.atto().to_string(),
-            });
+        let old = old.cloned();
+        if let Some(old) = &old {
+            self.remember(old);
         }
-        let replaced = old.map(|old| old.cid);
         self.insert(signed, cid);
-        Ok(Admitted { cid, replaced })
+        Ok(Admitted { cid, replaced: old.map(|old| old.cid) })
+    }
+
+    /// Keeps the body of a message that is being replaced, so that who asks for it learns what became of it.
+    fn remember(&mut self, old: &Pending) {
+        for cid in [old.cid, message::cid(&old.signed.message)] {
+            self.places.remove(&cid);
+            if self.replaced.insert(cid, old.signed.message.clone()).is_none() {
+                self.went.push_back(cid);
+            }
+        }
+        while self.went.len() > MAX_REPLACED {
+            self.went.pop_front().map(|cid| self.replaced.remove(&cid));
+        }
+    }
+
+    /// A message that another took the place of, by either CID.
+    pub fn replaced(&self, cid: &Cid) -> Option<&Message> {
+        self.replaced.get(cid)
     }
 
     /// Puts a message back that was admitted before (after a restart).
@@ -188,7 +269,11 @@ impl Mempool {
 
     fn insert(&mut self, signed: SignedMessage, cid: Cid) {
         self.arrivals += 1;
-        let waiting = self.senders.entry(signed.message.from.to_bytes()).or_default();
+        let place = (signed.message.from.to_bytes(), signed.message.sequence);
+        for cid in [cid, message::cid(&signed.message)] {
+            self.places.insert(cid, place.clone());
+        }
+        let waiting = self.senders.entry(place.0).or_default();
         waiting.insert(signed.message.sequence, Pending { signed, cid, arrival: self.arrivals });
     }
 
@@ -215,12 +300,10 @@ impl Mempool {
         all
     }
 
-    /// True while the message waits, by its CID on chain or that of the unsigned message.
+    /// A message that waits, by its CID on chain or that of the unsigned message.
     pub fn find(&self, cid: &Cid) -> Option<&Pending> {
-        self.senders
-            .values()
-            .flat_map(BTreeMap::values)
-            .find(|p| p.cid == *cid || message::cid(&p.signed.message) == *cid)
+        let (from, nonce) = self.places.get(cid)?;
+        self.senders.get(from)?.get(nonce)
     }
 
     /// The messages for the next block: each sender's in the order of nonces, BLS before the rest as blocks hold them,
@@ -252,6 +335,9 @@ impl Mempool {
     /// Forgets a message.
     pub fn remove(&mut self, pending: &Pending) {
         let from = pending.signed.message.from.to_bytes();
+        for cid in [pending.cid, message::cid(&pending.signed.message)] {
+            self.places.remove(&cid);
+        }
         if let Some(waiting) = self.senders.get_mut(&from) {
             waiting.remove(&pending.signed.message.sequence);
             if waiting.is_empty() {
@@ -271,4 +357,100 @@ fn turns(ready: &[&Pending]) -> BTreeMap<u64, u64> {
         turns.insert(pending.arrival, *turn);
     }
     turns
+}
+
+#[cfg(test)]
+mod tests {
+    use bauta_client::message::RawBytes;
+    use bauta_client::wallet::{Key, KeyKind};
+
+    use super::*;
+
+    fn signed(nonce: u64, premium: u64, value: i64) -> SignedMessage {
+        let key = Key::from_seed(KeyKind::Secp256k1, b"pool");
+        let value = TokenAmount::from_whole(value);
+        let mut draft = message::draft(key.address(), Address::new_id(7), value, 0, RawBytes::default());
+        draft.sequence = nonce;
+        draft.gas_limit = 1_000_000;
+        draft.gas_fee_cap = TokenAmount::from_atto(10_000_000u64);
+        draft.gas_premium = TokenAmount::from_atto(premium);
+        key.sign(draft).unwrap()
+    }
+
+    /// Has gas for `messages` of them.
+    fn sender(messages: u64) -> Sender {
+        Sender { nonce: 5, balance: TokenAmount::from_atto(10_000_000_000_000u64) * messages }
+    }
+
+    #[test]
+    fn nonces_may_leave_gaps_which_hold_up_what_is_behind_them() {
+        let mut pool = Mempool::default();
+        let rich = sender(100);
+        for (nonce, limits) in [(8, Limits::TRUSTED), (5, Limits::UNTRUSTED), (6, Limits::UNTRUSTED)] {
+            pool.push(signed(nonce, 100, 0), &rich, limits).unwrap();
+        }
+        let from = signed(0, 0, 0).message.from;
+        assert_eq!(pool.next_nonce(&from, 5), 7);
+        let ready: Vec<u64> = pool.select(|_| 5).iter().map(|p| p.signed.message.sequence).collect();
+        assert_eq!(ready, [5, 6]);
+        pool.push(signed(7, 100, 0), &rich, Limits::UNTRUSTED).unwrap();
+        assert_eq!((pool.next_nonce(&from, 5), pool.select(|_| 5).len()), (9, 4));
+
+        let too_low = pool.push(signed(4, 100, 0), &rich, Limits::TRUSTED).unwrap_err();
+        assert_eq!(too_low.to_string(), "minimum expected nonce is 5, got 4: message nonce too low");
+        for (nonce, limits) in [(10, Limits::UNTRUSTED), (1010, Limits::TRUSTED), (u64::MAX, Limits::TRUSTED)] {
+            let gap = pool.push(signed(nonce, 100, 0), &rich, limits).unwrap_err();
+            assert!(gap.to_string().ends_with("nextNonce: 9): unfulfilled nonce gap"), "{gap}");
+        }
+    }
+
+    #[test]
+    fn a_replacement_costs_more_and_what_it_replaced_is_remembered() {
+        let mut pool = Mempool::default();
+        let first = signed(5, 100, 0);
+        pool.push(first.clone(), &sender(1), Limits::TRUSTED).unwrap();
+        let again = pool.push(first.clone(), &sender(1), Limits::TRUSTED).unwrap_err();
+        assert!(again.to_string().ends_with("with nonce 5 already in mpool: message with nonce already exists"));
+        let cheap = pool.push(signed(5, 125, 0), &sender(1), Limits::TRUSTED).unwrap_err();
+        assert!(cheap.to_string().contains("increase GasPremium to 126 from 125"), "{cheap}");
+        assert!(cheap.to_string().ends_with("replace by fee has too low GasPremium"));
+        // It takes the other's place, so it needs no money beside it.
+        let second = signed(5, 126, 0);
+        let admitted = pool.push(second.clone(), &sender(1), Limits::TRUSTED).unwrap();
+        assert_eq!(admitted.replaced, Some(first.cid()));
+        assert!(pool.find(&first.cid()).is_none());
+        assert_eq!(pool.replaced(&first.cid()), Some(&first.message));
+        assert_eq!(pool.replaced(&message::cid(&first.message)), Some(&first.message));
+        let found = pool.find(&message::cid(&second.message)).unwrap().clone();
+        assert_eq!(found.cid, second.cid());
+        pool.remove(&found);
+        assert!(pool.find(&second.cid()).is_none() && pool.all().is_empty());
+    }
+
+    #[test]
+    fn gas_has_to_be_there_for_all_that_wait() {
+        let mut pool = Mempool::default();
+        let poor = pool.push(signed(5, 100, 0), &sender(0), Limits::TRUSTED).unwrap_err();
+        assert!(poor.to_string().ends_with("balance: 0.0 FIL): not enough funds to execute transaction"), "{poor}");
+        // The value is not there, which is the chain's business.
+        pool.push(signed(5, 100, 1_000_000), &sender(1), Limits::TRUSTED).unwrap();
+        let poor = pool.push(signed(6, 100, 0), &sender(1), Limits::TRUSTED).unwrap_err();
+        assert!(poor.to_string().contains("not enough funds including pending messages"), "{poor}");
+        assert!(poor.to_string().ends_with(": validation failure"));
+        pool.push(signed(6, 100, 0), &sender(2), Limits::TRUSTED).unwrap();
+    }
+
+    #[test]
+    fn so_many_may_wait_and_no_more() {
+        let mut pool = Mempool::default();
+        let rich = sender(10_000);
+        for nonce in 5..105 {
+            pool.push(signed(nonce, 100, 0), &rich, Limits::UNTRUSTED).unwrap();
+        }
+        let many = pool.push(signed(105, 100, 0), &rich, Limits::UNTRUSTED).unwrap_err();
+        assert!(many.to_string().ends_with("too many pending messages for actor"), "{many}");
+        // A replacement is no more than before.
+        pool.push(signed(7, 200, 0), &rich, Limits::UNTRUSTED).unwrap();
+        pool.push(signed(105, 100, 0), &rich, Limits::TRUSTED).unwrap();
+    }
 }

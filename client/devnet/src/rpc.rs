@@ -3,21 +3,27 @@
 mod actors;
 mod args;
 mod chain;
+mod chance;
 mod devnet;
 mod error;
 mod eth;
 mod events;
+mod fields;
 mod gas;
 mod http;
 mod market;
 mod miner;
 mod mpool;
 mod network;
+mod replay;
 mod search;
+mod sectors;
 mod socket;
 mod subscription;
 mod trace;
 mod tree;
+mod verified;
+mod wallet;
 
 use async_trait::async_trait;
 use bauta_client::node::{Node, NodeError};
@@ -65,13 +71,18 @@ const TABLES: &[&[Method]] = &[
     eth::METHODS,
     chain::METHODS,
     events::METHODS,
+    wallet::METHODS,
     mpool::METHODS,
     gas::METHODS,
     search::METHODS,
+    replay::METHODS,
     actors::METHODS,
     tree::METHODS,
+    chance::METHODS,
     miner::METHODS,
+    sectors::METHODS,
     market::METHODS,
+    verified::METHODS,
     devnet::METHODS,
 ];
 

@@ -65,13 +65,18 @@ pub enum Source {
     Beacon,
 }
 
-/// The 32 bytes of a source at an epoch. Everybody can compute them, which is what proofs without proving need.
-pub fn randomness(source: Source, epoch: ChainEpoch) -> [u8; 32] {
+/// What a source says at an epoch: its hash is the randomness.
+pub(crate) fn seed(source: Source, epoch: ChainEpoch) -> Vec<u8> {
     let name = match source {
         Source::Chain => "chain",
         Source::Beacon => "beacon",
     };
-    blake2b(&[name.as_bytes(), &epoch.to_be_bytes()].concat())
+    [name.as_bytes(), &epoch.to_be_bytes()].concat()
+}
+
+/// The 32 bytes of a source at an epoch. Everybody can compute them, which is what proofs without proving need.
+pub fn randomness(source: Source, epoch: ChainEpoch) -> [u8; 32] {
+    blake2b(&seed(source, epoch))
 }
 
 /// blake2b-256.

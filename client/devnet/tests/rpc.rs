@@ -1,5 +1,13 @@
 //! The devnet as a node: over HTTP with the client's own types, in process, and with raw requests.
 
+#[path = "rpc/common.rs"]
+mod common;
+#[path = "rpc/shapes.rs"]
+mod shapes;
+#[allow(dead_code, reason = "the providers' tests use what these do not")]
+#[path = "providers/shop.rs"]
+mod shop;
+
 use std::time::Duration;
 
 use bauta_client::address::{Address, Prefix};

@@ -59,6 +59,24 @@ impl NodeError {
         }
     }
 
+    /// Whether the mempool says that it has this very message, and not just one with its nonce.
+    ///
+    /// Lotus says "already in mpool" of both; the last words differ. Forest: "Message with sequence already in mempool".
+    pub fn is_already_pending(&self) -> bool {
+        self.says(&["message with nonce already exists", "message with sequence already in mempool"])
+    }
+
+    /// Whether the mempool says that the sender cannot pay.
+    pub fn is_lack_of_funds(&self) -> bool {
+        self.says(&["not enough funds"])
+    }
+
+    fn says(&self, phrases: &[&str]) -> bool {
+        let Self::Refused { message, .. } = self else { return false };
+        let message = message.to_ascii_lowercase();
+        phrases.iter().any(|phrase| message.contains(phrase))
+    }
+
     /// The exit code and the sentence, where a node says that a message's execution would fail.
     ///
     /// Lotus: code 3, `message execution failed (exit=[N], vm error=[…])`; others write `exit code N`, `ExitCode(N)` or `exit Name(N)`.

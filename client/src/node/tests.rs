@@ -82,6 +82,8 @@ fn sentences() {
             "actor_not_found": error.is_actor_not_found(),
             "not_found": error.is_not_found(),
             "unknown_method": error.is_unknown_method(),
+            "pending": error.is_already_pending(),
+            "poor": error.is_lack_of_funds(),
             "exit": failure.as_ref().map(|(exit, _)| exit),
             "why": failure.as_ref().map(|(_, why)| why),
         })));

@@ -104,7 +104,10 @@ impl Node for Chain {
                     Push::NeverArrives => return unreachable,
                     Push::Refused(code, message) => return refused(code, message),
                     _ if state.pool.iter().any(|(known, _)| known == &signed.0) => {
-                        return refused(1, "message already in mpool");
+                        return refused(
+                            1,
+                            "message from t1x with nonce 1 already in mpool: message with nonce already exists",
+                        );
                     }
                     _ => {}
                 }

@@ -12,7 +12,9 @@ use crate::vectors::{self, Case};
 
 #[test]
 fn vectors() {
-    for (file, cases) in vectors::walk("wallet", &["keys.json", "import.json", "seeds.json"]) {
+    for (file, cases) in
+        vectors::walk("wallet", &["keys.json", "import.json", "seeds.json", "phrases.json", "texts.json"])
+    {
         if file == "seeds.json" && vectors::update("wallet", "seeds.json", seeds) {
             continue;
         }
@@ -25,6 +27,8 @@ fn vectors() {
                             .map(|key| json!({"mainnet": Prefix::Mainnet.show(&key.address())})),
                     );
                 }
+                "phrases.json" => case.check(phrase(&case)),
+                "texts.json" => text(&case),
                 "seeds.json" => {
                     let kind = KeyKind::from_name(case.text("kind")).expect("a known kind");
                     let key = Key::from_seed(kind, &case.bytes("seed"));
@@ -47,6 +51,47 @@ fn key(case: &Case) {
     assert_eq!(*key.export(), case.text("file"), "{}", case.name);
     let back = Key::import(case.text("file")).expect("just exported");
     assert_eq!(back.expose_secret(), key.expose_secret(), "{}", case.name);
+}
+
+fn phrase(case: &Case) -> Result<serde_json::Value, PhraseError> {
+    let phrase = Phrase::parse(case.text("phrase"))?;
+    let passphrase = case.value["passphrase"].as_str().unwrap_or_default();
+    Ok(about(&phrase.key(&case.text("path").parse()?, passphrase)?))
+}
+
+fn text(case: &Case) {
+    let data = case.bytes("data");
+    let bytes = if case.value["enveloped"] == json!(true) { enveloped(&data) } else { data };
+    if case.value.get("expect").is_some() {
+        let key = Key::from_secret(KeyKind::Secp256k1, &case.bytes("secret")).expect("a valid key");
+        let signature = key.sign_bytes(&bytes);
+        signature.verify(&bytes, &key.address()).expect("just signed");
+        let shown = json!({"bytes": hex::encode(&bytes), "signature": hex::encode(signature.to_bytes())});
+        return case.check::<KeyError>(Ok(shown));
+    }
+    let signer = crate::address::parse(case.text("signer")).expect("an address");
+    let verified = message::Signature::from_bytes(&case.bytes("signature")).and_then(|s| s.verify(&bytes, &signer));
+    case.check(verified.map(|()| json!("verified")));
+}
+
+#[test]
+fn new_phrases_differ_and_give_their_keys_again() {
+    for words in [12, 15, 18, 21, 24] {
+        let (one, other) = (Phrase::generate(words).expect("made"), Phrase::generate(words).expect("made"));
+        assert_ne!(*one.expose_words(), *other.expose_words());
+        assert_eq!(one.expose_words().split(' ').count(), words);
+        let path = KeyPath::filecoin(3).expect("a path");
+        assert_eq!(path.to_string(), "m/44'/461'/0'/0/3");
+        let again = Phrase::parse(&one.expose_words()).expect("just made");
+        assert_eq!(again.key(&path, "").expect("a key"), one.key(&path, "").expect("a key"));
+        assert_ne!(again.key(&path, "x").expect("a key"), one.key(&path, "").expect("a key"));
+        let printed = format!("{one:?} {one:#?}");
+        assert!(one.expose_words().split(' ').all(|word| word == "word" || !printed.contains(word)), "{printed}");
+    }
+    for wrong in [0, 11, 13, 14, 25, 48] {
+        assert_eq!(Phrase::generate(wrong).map(|_| ()), Err(PhraseError::Length(wrong)));
+    }
+    assert!(KeyPath::filecoin(1 << 31).is_err());
 }
 
 fn seeds() -> Vec<serde_json::Value> {

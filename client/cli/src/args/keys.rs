@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bauta_client::address::AnyAddress;
+use bauta_client::wallet::KeyPath;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::amount::Amount;
@@ -88,7 +89,7 @@ pub enum Wallet {
     New(WalletNew),
     /// List the keys.
     List,
-    /// Take a key from a Lotus key file (one line of hex).
+    /// Take a key from a Lotus key file (one line of hex), or keys from a phrase of words.
     Import(WalletImport),
     /// Print a key in the form of a Lotus key file, or write it to a file.
     Export(WalletExport),
@@ -98,6 +99,10 @@ pub enum Wallet {
     Balance(WalletBalance),
     /// Send FIL.
     Send(WalletSend),
+    /// Sign some bytes, to show that you have a key.
+    Sign(WalletSign),
+    /// Check such a signature.
+    Verify(WalletVerify),
 }
 
 /// `bauta wallet new`.
@@ -106,16 +111,49 @@ pub struct WalletNew {
     /// Kind of the key.
     #[arg(long, value_enum, default_value_t)]
     pub kind: Kind,
+    /// Derive it from a new phrase of words (BIP-39), which gives it again; the phrase is shown once.
+    #[arg(long)]
+    pub mnemonic: bool,
+    /// How many words: 12, 15, 18, 21 or 24.
+    #[arg(long, requires = "mnemonic", default_value_t = 24, value_name = "N")]
+    pub words: usize,
+    /// Write the phrase to this file instead of showing it; nobody else will be able to read it.
+    #[arg(long, requires = "mnemonic", value_name = "FILE")]
+    pub phrase_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub derivation: Derivation,
     /// Protect it with a passphrase.
     #[arg(long)]
     pub encrypt: bool,
 }
 
+/// Which keys of a phrase are meant.
+#[derive(Debug, Args)]
+pub struct Derivation {
+    /// Which of the phrase's keys: the last number of m/44'/461'/0'/0/N.
+    #[arg(long, requires = "mnemonic", value_name = "N")]
+    pub index: Option<u32>,
+    /// How many keys, from that one on.
+    #[arg(long, requires = "mnemonic", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub count: u32,
+    /// Another path: m/44'/1'/0'/0/0, say.
+    #[arg(long, requires = "mnemonic", conflicts_with_all = ["index", "count"])]
+    pub path: Option<KeyPath>,
+    /// First line of this file: the passphrase that belongs to the phrase (BIP-39), if it has one.
+    #[arg(long, requires = "mnemonic", value_name = "FILE")]
+    pub phrase_password_file: Option<PathBuf>,
+}
+
 /// `bauta wallet import`.
 #[derive(Debug, Args)]
 pub struct WalletImport {
-    /// A Lotus key file; `-` is stdin.
+    /// A Lotus key file, or one with a phrase; `-` is stdin.
     pub file: PathBuf,
+    /// The file holds a phrase of words (BIP-39).
+    #[arg(long)]
+    pub mnemonic: bool,
+    #[command(flatten)]
+    pub derivation: Derivation,
     /// Protect it with a passphrase.
     #[arg(long)]
     pub encrypt: bool,
@@ -155,4 +193,29 @@ pub struct WalletSend {
     pub to: AnyAddress,
     /// How much: 1.5, 1.5FIL, "100 nanoFIL".
     pub amount: Amount,
+}
+
+/// `bauta wallet sign`.
+#[derive(Debug, Args)]
+pub struct WalletSign {
+    /// What to sign; `-` is stdin.
+    pub file: PathBuf,
+    /// Sign the bytes as they are, as Lotus does, instead of in the envelope of FRC-0102. What looks like a message to the chain
+    /// is refused.
+    #[arg(long)]
+    pub raw: bool,
+}
+
+/// `bauta wallet verify`.
+#[derive(Debug, Args)]
+pub struct WalletVerify {
+    /// Who is said to have signed.
+    pub signer: AnyAddress,
+    /// The signature in hex, as `sign` prints it.
+    pub signature: String,
+    /// What was signed; `-` is stdin.
+    pub file: PathBuf,
+    /// The bytes were signed as they are.
+    #[arg(long)]
+    pub raw: bool,
 }

@@ -1,10 +1,14 @@
 //! Actors, addresses, balances, calls.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bauta_client::message::{self, Message};
-use bauta_client::node::json::{ActorState, AddressJson, GasCost, InvocResult, MessageJson, TipsetKey, TokenJson};
+use bauta_client::node::json::{
+    ActorState, AddressJson, CidJson, GasCost, InvocResult, MessageJson, TipsetKey, TokenJson,
+};
 use fvm::machine::Manifest;
+use fvm_ipld_encoding::CborStore;
 use fvm_ipld_hamt::{BytesKey, Hamt};
 use fvm_shared::address::{Address, Protocol};
 use fvm_shared::econ::TokenAmount;
@@ -24,6 +28,10 @@ pub(super) const METHODS: &[Method] = &[
     Method::read("Filecoin.StateLookupID", 2, lookup_id),
     Method::read("Filecoin.StateAccountKey", 2, account_key),
     Method::read("Filecoin.StateLookupRobustAddress", 2, lookup_robust),
+    Method::read("Filecoin.StateListActors", 1, list),
+    Method::read("Filecoin.StateListMiners", 1, list_miners),
+    Method::read("Filecoin.StateActorCodeCIDs", 1, codes),
+    Method::read("Filecoin.StateActorManifestCID", 1, manifest),
     Method::read("Filecoin.StateCall", 2, call),
 ];
 
@@ -69,7 +77,7 @@ fn account_key(chain: &mut Chain, args: &Args) -> Answer {
     if let Some(delegated) = actor.delegated_address {
         return answer(AddressJson(delegated));
     }
-    if actor.code != account_code(chain)? {
+    if actor.code != code(chain, Kind::Account)? {
         return Err(RpcError::application(format!(
             "failed to get account actor state for {address}: not an account actor"
         )));
@@ -78,10 +86,46 @@ fn account_key(chain: &mut Chain, args: &Args) -> Answer {
     answer(AddressJson(key))
 }
 
-fn account_code(chain: &Chain) -> Result<cid::Cid, RpcError> {
+/// The code of a built-in actor.
+pub(super) fn code(chain: &Chain, kind: Kind) -> Result<cid::Cid, RpcError> {
     let manifest = Manifest::load(chain.store(), &chain.network().manifest, 1)?;
-    let code = manifest.code_by_id(Kind::Account as u32).copied();
-    code.ok_or_else(|| RpcError::application("the bundle lacks accounts"))
+    let code = manifest.code_by_id(kind as u32).copied();
+    code.ok_or_else(|| RpcError::application(format!("the bundle lacks {kind:?}")))
+}
+
+fn list(chain: &mut Chain, args: &Args) -> Answer {
+    let actors = state_at(chain, &args.key(0)?)?.actors()?;
+    answer(actors.iter().map(|(id, _)| AddressJson(Address::new_id(*id))).collect::<Vec<_>>())
+}
+
+fn list_miners(chain: &mut Chain, args: &Args) -> Answer {
+    let (actors, code) = (state_at(chain, &args.key(0)?)?.actors()?, code(chain, Kind::Miner)?);
+    let miners = actors.iter().filter(|(_, actor)| actor.code == code);
+    answer(miners.map(|(id, _)| AddressJson(Address::new_id(*id))).collect::<Vec<_>>())
+}
+
+/// The built-in actors by name. There is one network version here: asking for another is an error, as on nodes that do not
+/// know it.
+fn codes(chain: &mut Chain, args: &Args) -> Answer {
+    check_version(chain, args)?;
+    let manifest: Vec<(String, cid::Cid)> = chain
+        .store()
+        .get_cbor(&chain.network().manifest)?
+        .ok_or_else(|| RpcError::application("the manifest is missing"))?;
+    answer(manifest.into_iter().map(|(name, code)| (name, CidJson(code))).collect::<BTreeMap<_, _>>())
+}
+
+fn manifest(chain: &mut Chain, args: &Args) -> Answer {
+    check_version(chain, args)?;
+    answer(CidJson(chain.network().manifest))
+}
+
+fn check_version(chain: &Chain, args: &Args) -> Result<(), RpcError> {
+    let (asked, version): (u32, u32) = (args.get(0)?, chain.network().version);
+    if asked == version {
+        return Ok(());
+    }
+    Err(RpcError::application(format!("network version {asked}: this network has version {version}, and no other")))
 }
 
 fn lookup_robust(chain: &mut Chain, args: &Args) -> Answer {
@@ -127,7 +171,8 @@ fn call(chain: &mut Chain, args: &Args) -> Answer {
     answer(result(run, call.null_params, outcome, start))
 }
 
-fn result(message: Message, null_params: bool, outcome: Outcome, start: Instant) -> InvocResult {
+/// What running a message came to.
+pub(super) fn result(message: Message, null_params: bool, outcome: Outcome, start: Instant) -> InvocResult {
     let cid = message::cid(&message);
     let fees = &outcome.fees;
     InvocResult {

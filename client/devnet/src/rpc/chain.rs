@@ -7,6 +7,7 @@ use bauta_client::node::json::{
 };
 use cid::Cid;
 use fvm_ipld_blockstore::Blockstore;
+use fvm_shared::bigint::BigInt;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use serde_json::{Value, json};
@@ -22,6 +23,11 @@ pub(super) const METHODS: &[Method] = &[
     Method::read("Filecoin.ChainGetGenesis", 0, genesis),
     Method::read("Filecoin.ChainGetTipSet", 1, tipset_by_key),
     Method::read("Filecoin.ChainGetTipSetByHeight", 2, tipset_by_height),
+    Method::read("Filecoin.ChainGetTipSetAfterHeight", 2, tipset_after_height),
+    Method::read("Filecoin.ChainGetFinalizedTipSet", 0, head),
+    Method::read("Filecoin.ChainGetPath", 2, path),
+    Method::read("Filecoin.ChainTipSetWeight", 1, weight),
+    Method::read("Filecoin.ChainGetMessagesInTipset", 1, messages_in_tipset),
     Method::read("Filecoin.ChainGetBlock", 1, block),
     Method::read("Filecoin.ChainGetBlockMessages", 1, block_messages),
     Method::read("Filecoin.ChainGetParentMessages", 1, parent_messages),
@@ -110,7 +116,8 @@ fn tipset_by_key(chain: &mut Chain, args: &Args) -> Answer {
     answer(show(chain, &find(chain, &args.key(0)?)?)?)
 }
 
-fn tipset_by_height(chain: &mut Chain, args: &Args) -> Answer {
+/// The epoch of the first param, which the tipset of the second has to have reached.
+fn reached(chain: &Chain, args: &Args) -> Result<ChainEpoch, RpcError> {
     let epoch: ChainEpoch = args.get(0)?;
     let from = find(chain, &args.key(1)?)?;
     if epoch < 0 {
@@ -122,8 +129,63 @@ fn tipset_by_height(chain: &mut Chain, args: &Args) -> Answer {
             from.height
         )));
     }
-    let found = chain.store().tipset_at_or_before(epoch)?;
+    Ok(epoch)
+}
+
+fn tipset_by_height(chain: &mut Chain, args: &Args) -> Answer {
+    let found = chain.store().tipset_at_or_before(reached(chain, args)?)?;
     answer(show(chain, &found.ok_or_else(|| RpcError::application("tipset not found"))?)?)
+}
+
+/// After a null round the next tipset, where `ChainGetTipSetByHeight` gives the last one before.
+fn tipset_after_height(chain: &mut Chain, args: &Args) -> Answer {
+    let found = chain.store().tipset_after(reached(chain, args)? - 1)?;
+    answer(show(chain, &found.ok_or_else(|| RpcError::application("tipset not found"))?)?)
+}
+
+/// Tipsets on one path.
+const MAX_PATH: usize = 2000;
+
+/// What has to be undone and done to come from one tipset to another. There are no forks, so it is one or the other.
+fn path(chain: &mut Chain, args: &Args) -> Answer {
+    let (from, to) = (find(chain, &args.key(0)?)?, find(chain, &args.key(1)?)?);
+    let (low, high) = (from.height.min(to.height), from.height.max(to.height));
+    let mut between = Vec::new();
+    let mut at = low;
+    while at < high {
+        let next = chain.store().tipset_after(at)?.ok_or_else(|| RpcError::application("tipset not found"))?;
+        at = next.height;
+        if between.len() == MAX_PATH {
+            return Err(RpcError::application(format!("a path has at most {MAX_PATH} tipsets here")));
+        }
+        between.push(show(chain, &next)?);
+    }
+    let kind = if from.height > to.height { "revert" } else { "apply" };
+    if kind == "revert" {
+        between.reverse();
+    }
+    answer(between.into_iter().map(|tipset| json!({ "Type": kind, "Val": tipset })).collect::<Vec<_>>())
+}
+
+/// The number of tipsets up to this one, which is what headers say of their parents.
+fn weight(chain: &mut Chain, args: &Args) -> Answer {
+    let record = find(chain, &args.key(0)?)?;
+    let header = tipset::read_block(chain.store(), &record.block)?;
+    answer((header.parent_weight + BigInt::from(1)).to_string())
+}
+
+fn messages_in_tipset(chain: &mut Chain, args: &Args) -> Answer {
+    let record = find(chain, &args.key(0)?)?;
+    answer(with_cids(chain, &record.messages)?)
+}
+
+fn with_cids(chain: &Chain, messages: &[Cid]) -> Result<Vec<Value>, RpcError> {
+    let mut all = Vec::new();
+    for cid in messages {
+        let message = MessageJson::from(load(chain, cid)?.into_message());
+        all.push(json!({ "Cid": CidJson(*cid), "Message": message }));
+    }
+    Ok(all)
 }
 
 fn block(chain: &mut Chain, args: &Args) -> Answer {
@@ -132,7 +194,7 @@ fn block(chain: &mut Chain, args: &Args) -> Answer {
 }
 
 /// A message of a tipset by its CID there.
-fn load(chain: &Chain, cid: &Cid) -> Result<Loaded, RpcError> {
+pub(super) fn load(chain: &Chain, cid: &Cid) -> Result<Loaded, RpcError> {
     let block = chain.store().get(cid)?;
     let block =
         block.ok_or_else(|| RpcError::application(format!("failed to load message: ipld: could not find {cid}")))?;
@@ -145,7 +207,7 @@ fn load(chain: &Chain, cid: &Cid) -> Result<Loaded, RpcError> {
 }
 
 /// A message as a block holds it.
-enum Loaded {
+pub(super) enum Loaded {
     /// With its own signature.
     Signed(SignedMessage),
     /// The signature is in the block's aggregate.
@@ -153,7 +215,7 @@ enum Loaded {
 }
 
 impl Loaded {
-    fn into_message(self) -> bauta_client::message::Message {
+    pub fn into_message(self) -> bauta_client::message::Message {
         match self {
             Self::Signed(signed) => signed.message,
             Self::Plain(message) => message,
@@ -182,12 +244,7 @@ fn parent(chain: &Chain, args: &Args) -> Result<Option<TipsetRecord>, RpcError> 
 
 fn parent_messages(chain: &mut Chain, args: &Args) -> Answer {
     let Some(parent) = parent(chain, args)? else { return answer(Value::Array(vec![])) };
-    let mut all = Vec::new();
-    for cid in &parent.messages {
-        let message = MessageJson::from(load(chain, cid)?.into_message());
-        all.push(json!({ "Cid": CidJson(*cid), "Message": message }));
-    }
-    answer(all)
+    answer(with_cids(chain, &parent.messages)?)
 }
 
 fn parent_receipts(chain: &mut Chain, args: &Args) -> Answer {
@@ -196,10 +253,10 @@ fn parent_receipts(chain: &mut Chain, args: &Args) -> Answer {
     answer(receipts.iter().map(show_receipt).collect::<Vec<_>>())
 }
 
-/// A message wherever it is: in the mempool or on the chain.
+/// A message wherever it is: in the mempool, on the chain, or replaced by another.
 pub(super) fn find_message(chain: &Chain, cid: &Cid) -> Result<bauta_client::message::Message, RpcError> {
-    match chain.pool.find(cid) {
-        Some(pending) => Ok(pending.signed.message.clone()),
+    match chain.pool.find(cid).map(|pending| &pending.signed.message).or_else(|| chain.pool.replaced(cid)) {
+        Some(message) => Ok(message.clone()),
         None => Ok(load(chain, cid)?.into_message()),
     }
 }

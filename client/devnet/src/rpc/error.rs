@@ -1,5 +1,7 @@
 //! Errors in the Lotus dialect: code, sentence, and the HTTP status that go-jsonrpc gives them.
 
+use bauta_client::address::Prefix;
+use fvm_shared::address::Address;
 use serde_json::{Value, json};
 
 use crate::clock::Stopped;
@@ -16,6 +18,7 @@ pub struct RpcError {
 }
 
 const APPLICATION: i64 = 1;
+const OUT_OF_GAS: i64 = 2;
 const EXECUTION_REVERTED: i64 = 3;
 const ACTOR_NOT_FOUND: i64 = 11;
 const PARSE: i64 = -32700;
@@ -34,7 +37,8 @@ impl RpcError {
     }
 
     /// An address that is not on chain, in the words of most of Lotus's methods.
-    pub(crate) fn unresolved(address: impl std::fmt::Display) -> Self {
+    pub(crate) fn unresolved(address: Address) -> Self {
+        let address = Prefix::Testnet.show(&address);
         Self::application(format!("resolution lookup failed ({address}): resolve address {address}: actor not found"))
     }
 
@@ -104,6 +108,7 @@ impl From<EstimateError> for RpcError {
     fn from(error: EstimateError) -> Self {
         match error {
             EstimateError::Fails { .. } => Self::reverted(error.to_string()),
+            EstimateError::OutOfGas => Self { code: OUT_OF_GAS, message: error.to_string() },
             other => Self::application(other.to_string()),
         }
     }

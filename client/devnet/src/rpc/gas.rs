@@ -1,8 +1,9 @@
 //! Estimates.
 
-use bauta_client::node::json::{MessageJson, SendSpec, TokenJson};
+use bauta_client::node::json::{AddressJson, MessageJson, SendSpec, TokenJson};
 
 use super::args::answer;
+use super::chain::find;
 use super::{Answer, Args, Method};
 use crate::chain::Chain;
 use crate::estimate;
@@ -17,27 +18,29 @@ pub(super) const METHODS: &[Method] = &[
 fn message(chain: &mut Chain, args: &Args) -> Answer {
     let mut draft: MessageJson = args.get(0)?;
     let spec: SendSpec = args.get::<Option<SendSpec>>(1)?.unwrap_or_default();
-    args.key(2)?;
+    find(chain, &args.key(2)?)?;
     let (state, epoch) = (chain.head().state, chain.epoch() + 1);
     estimate::fill(chain, state, epoch, &mut draft.message)?;
-    estimate::cap(&mut draft.message, &spec.max_fee);
+    estimate::cap(&mut draft.message, &spec.max_fee, spec.maximize_fee_cap);
     answer(draft)
 }
 
 fn limit(chain: &mut Chain, args: &Args) -> Answer {
     let draft: MessageJson = args.get(0)?;
-    args.key(1)?;
-    answer(estimate::gas_limit(chain, chain.head().state, chain.epoch() + 1, &draft.message)?)
+    find(chain, &args.key(1)?)?;
+    answer(estimate::gas_use(chain, chain.head().state, chain.epoch() + 1, &draft.message)?)
 }
 
-fn fee_cap(_: &mut Chain, args: &Args) -> Answer {
-    let draft: MessageJson = args.get(0)?;
-    args.key(2)?;
-    answer(TokenJson(estimate::fee_cap(&draft.message.gas_premium)))
+fn fee_cap(chain: &mut Chain, args: &Args) -> Answer {
+    let (draft, blocks): (MessageJson, i64) = (args.get(0)?, args.get(1)?);
+    find(chain, &args.key(2)?)?;
+    answer(TokenJson(estimate::fee_cap(&draft.message.gas_premium, blocks)))
 }
 
-fn premium(_: &mut Chain, args: &Args) -> Answer {
-    args.get::<u64>(0)?;
-    args.key(3)?;
-    answer(TokenJson(estimate::premium()))
+fn premium(chain: &mut Chain, args: &Args) -> Answer {
+    let blocks: u64 = args.get(0)?;
+    args.get::<Option<AddressJson>>(1)?;
+    args.get::<i64>(2)?;
+    let at = find(chain, &args.key(3)?)?;
+    answer(TokenJson(estimate::premium(chain, &at, blocks)?))
 }

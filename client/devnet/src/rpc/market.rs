@@ -1,38 +1,45 @@
-//! The built-in storage market, asked through its own methods, so that any bundle answers.
+//! The built-in storage market.
+//!
+//! Deals hang on the first two fields of its state, escrow and what is locked of it on the fourth and fifth: on official
+//! bundles as maps by address, on ours as arrays by actor id.
+//!
+//! Source: builtin-actors `actors/market/src/{state,balance_table}.rs`, lotus `node/impl/full/state.go`.
 
-use bauta_client::node::json::{DealProposal, DealState, MarketBalance, MarketDeal, TipsetKey};
+use std::collections::BTreeMap;
+
+use bauta_client::deal::market::{DealProposal as Proposal, Label};
+use bauta_client::node::json::{DealProposal, DealState, MarketBalance, MarketDeal, TokenJson};
 use cid::Cid;
+use fvm_ipld_amt::Amt;
 use fvm_ipld_encoding::RawBytes;
-use fvm_ipld_encoding::de::DeserializeOwned;
-use fvm_shared::ActorID;
+use fvm_ipld_hamt::Hamt;
 use fvm_shared::address::Address;
-use fvm_shared::bigint::BigInt;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
+use serde_json::json;
 
 use super::args::answer;
+use super::chain::find;
+use super::fields::Leading;
 use super::miner::call;
-use super::{Answer, Args, Method, RpcError};
+use super::{Answer, Args, Method, RpcError, actors};
 use crate::chain::Chain;
 
 pub(super) const METHODS: &[Method] = &[
     Method::read("Filecoin.StateMarketBalance", 2, balance),
+    Method::read("Filecoin.StateMarketParticipants", 1, participants),
+    Method::read("Filecoin.StateMarketDeals", 1, deals),
     Method::read("Filecoin.StateMarketStorageDeal", 2, deal),
+    Method::read("Filecoin.StateDealProviderCollateralBounds", 3, collateral_bounds),
 ];
 
 const MARKET: Address = Address::new_id(5);
 const GET_BALANCE: u64 = 726_108_461;
-const GET_DEAL_DATA_COMMITMENT: u64 = 1_157_985_802;
-const GET_DEAL_CLIENT: u64 = 128_053_329;
-const GET_DEAL_PROVIDER: u64 = 935_081_690;
-const GET_DEAL_LABEL: u64 = 46_363_526;
-const GET_DEAL_TERM: u64 = 163_777_312;
-const GET_DEAL_TOTAL_PRICE: u64 = 4_287_162_428;
-const GET_DEAL_CLIENT_COLLATERAL: u64 = 200_567_895;
-const GET_DEAL_PROVIDER_COLLATERAL: u64 = 2_986_712_137;
-const GET_DEAL_VERIFIED: u64 = 2_627_389_465;
-const GET_DEAL_ACTIVATION: u64 = 2_567_238_399;
-const GET_DEAL_SECTOR: u64 = 2_611_213_344;
+/// Bit width of official balance tables.
+const BALANCES_BIT_WIDTH: u32 = 6;
+
+/// Sector, activation, last payment, termination.
+type Activated = (u64, ChainEpoch, ChainEpoch, ChainEpoch);
 
 fn balance(chain: &mut Chain, args: &Args) -> Answer {
     let address = args.address(0)?;
@@ -43,57 +50,111 @@ fn balance(chain: &mut Chain, args: &Args) -> Answer {
     answer(MarketBalance { escrow, locked })
 }
 
-/// Asks the market about one deal.
-struct Deal<'a> {
-    chain: &'a Chain,
-    key: TipsetKey,
-    id: u64,
+fn state(chain: &Chain, args: &Args, key: usize) -> Result<[Cid; 5], RpcError> {
+    let Leading(fields) = actors::state_at(chain, &args.key(key)?)?.object(&MARKET)?;
+    Ok(fields)
 }
 
-impl Deal<'_> {
-    fn ask<T: DeserializeOwned>(&self, method: u64) -> Result<T, RpcError> {
-        let params = RawBytes::serialize(self.id).map_err(anyhow::Error::from)?;
-        call(self.chain, &self.key, &MARKET, method, params, || {
-            RpcError::application(format!(
-                "deal {} not found - deal may not have completed sealing before deal proposal start epoch, or deal may \
-                 have been slashed",
-                self.id
-            ))
-        })
-    }
+fn broken(error: impl std::fmt::Display) -> RpcError {
+    RpcError::application(format!("the market's state: {error}"))
+}
 
-    fn amount(&self, method: u64) -> Result<TokenAmount, RpcError> {
-        self.ask(method)
+/// Everybody's amount in a table.
+fn table(chain: &Chain, root: &Cid) -> Result<BTreeMap<Address, TokenAmount>, RpcError> {
+    let mut found = BTreeMap::new();
+    if let Ok(array) = Amt::<TokenAmount, _>::load(root, chain.store()) {
+        let each = array.for_each(|id, amount| {
+            found.insert(Address::new_id(id), amount.clone());
+            Ok(())
+        });
+        each.map_err(broken)?;
+        return Ok(found);
     }
+    let map: Hamt<_, TokenAmount> =
+        Hamt::load_with_bit_width(root, chain.store(), BALANCES_BIT_WIDTH).map_err(broken)?;
+    let each = map.for_each(|key, amount| {
+        found.insert(Address::from_bytes(key)?, amount.clone());
+        Ok(())
+    });
+    each.map_err(broken)?;
+    Ok(found)
+}
+
+/// What deals lock of everybody's money.
+pub(super) fn locked(chain: &Chain, args: &Args, key: usize) -> Result<TokenAmount, RpcError> {
+    let [_, _, _, _, locked] = state(chain, args, key)?;
+    Ok(table(chain, &locked)?.into_values().sum())
+}
+
+fn participants(chain: &mut Chain, args: &Args) -> Answer {
+    let [_, _, _, escrow, locked] = state(chain, args, 0)?;
+    let mut locked = table(chain, &locked)?;
+    let all = table(chain, &escrow)?.into_iter().map(|(address, escrow)| {
+        let locked = locked.remove(&address).unwrap_or_default();
+        (bauta_client::address::Prefix::Testnet.show(&address), MarketBalance { escrow, locked })
+    });
+    answer(all.collect::<BTreeMap<_, _>>())
+}
+
+fn show(proposal: &Proposal, activated: Option<&Activated>) -> MarketDeal {
+    let &(sector_number, sector_start_epoch, last_updated_epoch, slash_epoch) = activated.unwrap_or(&(0, -1, -1, -1));
+    MarketDeal {
+        proposal: DealProposal {
+            piece_cid: proposal.piece_cid,
+            piece_size: proposal.piece_size.0,
+            verified_deal: proposal.verified_deal,
+            client: proposal.client,
+            provider: proposal.provider,
+            label: match &proposal.label {
+                Label::Text(text) => text.clone(),
+                // A label of bytes is not text and prints as none, as on Lotus.
+                Label::Bytes(_) => String::new(),
+            },
+            start_epoch: proposal.start_epoch,
+            end_epoch: proposal.end_epoch,
+            storage_price_per_epoch: proposal.storage_price_per_epoch.clone(),
+            provider_collateral: proposal.provider_collateral.clone(),
+            client_collateral: proposal.client_collateral.clone(),
+        },
+        state: DealState { sector_number, sector_start_epoch, last_updated_epoch, slash_epoch },
+    }
+}
+
+fn deals(chain: &mut Chain, args: &Args) -> Answer {
+    let [proposals, states, ..] = state(chain, args, 0)?;
+    let states = Amt::<Activated, _>::load(&states, chain.store()).map_err(broken)?;
+    let mut found = BTreeMap::new();
+    let each = Amt::<Proposal, _>::load(&proposals, chain.store()).map_err(broken)?.for_each(|id, proposal| {
+        found.insert(id.to_string(), show(proposal, states.get(id)?));
+        Ok(())
+    });
+    each.map_err(broken)?;
+    answer(found)
 }
 
 fn deal(chain: &mut Chain, args: &Args) -> Answer {
-    let deal = Deal { chain, id: args.get(0)?, key: args.key(1)? };
-    let (piece_cid, piece_size): (Cid, u64) = deal.ask(GET_DEAL_DATA_COMMITMENT)?;
-    let (start, duration): (ChainEpoch, ChainEpoch) = deal.ask(GET_DEAL_TERM)?;
-    let (activated, terminated): (ChainEpoch, ChainEpoch) = deal.ask(GET_DEAL_ACTIVATION)?;
-    let total = deal.amount(GET_DEAL_TOTAL_PRICE)?;
-    answer(MarketDeal {
-        proposal: DealProposal {
-            piece_cid,
-            piece_size,
-            verified_deal: deal.ask(GET_DEAL_VERIFIED)?,
-            client: Address::new_id(deal.ask::<ActorID>(GET_DEAL_CLIENT)?),
-            provider: Address::new_id(deal.ask::<ActorID>(GET_DEAL_PROVIDER)?),
-            // A label of bytes is not text and prints as none, as on Lotus.
-            label: deal.ask::<String>(GET_DEAL_LABEL).unwrap_or_default(),
-            start_epoch: start,
-            end_epoch: start + duration,
-            storage_price_per_epoch: total.div_floor(BigInt::from(duration.max(1))),
-            provider_collateral: deal.amount(GET_DEAL_PROVIDER_COLLATERAL)?,
-            client_collateral: deal.amount(GET_DEAL_CLIENT_COLLATERAL)?,
-        },
-        state: DealState {
-            // Not activated: no sector yet.
-            sector_number: deal.ask(GET_DEAL_SECTOR).unwrap_or_default(),
-            sector_start_epoch: activated,
-            last_updated_epoch: -1,
-            slash_epoch: terminated,
-        },
-    })
+    let id: u64 = args.get(0)?;
+    let [proposals, states, ..] = state(chain, args, 1)?;
+    let proposals = Amt::<Proposal, _>::load(&proposals, chain.store()).map_err(broken)?;
+    let states = Amt::<Activated, _>::load(&states, chain.store()).map_err(broken)?;
+    // Ids above what an array can hold are nobody's.
+    let proposal = proposals.get(id).ok().flatten().ok_or_else(|| {
+        RpcError::application(format!(
+            "deal {id} not found - deal may not have completed sealing before deal proposal start epoch, or deal may have \
+             been slashed"
+        ))
+    })?;
+    answer(show(proposal, states.get(id).map_err(broken)?))
+}
+
+/// The `testing-fake-proofs` actors, and ours, ask no collateral of providers; more than there is nobody can have.
+fn collateral_bounds(chain: &mut Chain, args: &Args) -> Answer {
+    let size: u64 = args.get(0)?;
+    args.get::<bool>(1)?;
+    find(chain, &args.key(2)?)?;
+    if !size.is_power_of_two() || size < 128 {
+        return Err(args.refuse(0, format!("{size} is no padded piece size")));
+    }
+    let (min, max) = (TokenAmount::default(), chain.network().supply.clone());
+    answer(json!({ "Min": TokenJson(min), "Max": TokenJson(max) }))
 }

@@ -1,18 +1,22 @@
 //! Miner actors, asked through their own methods, so that any bundle answers.
 
-use bauta_client::node::json::{BeneficiaryTerm, MinerInfo, PendingBeneficiaryChange, TipsetKey};
+use bauta_client::node::json::{BeneficiaryTerm, MinerInfo, PendingBeneficiaryChange, TipsetKey, TokenJson};
 use cid::multibase::{Base, encode};
 use cid::multihash::Multihash;
 use fvm_ipld_encoding::de::DeserializeOwned;
+use fvm_ipld_encoding::tuple::{Deserialize_tuple, serde_tuple};
 use fvm_ipld_encoding::{BytesDe, RawBytes};
 use fvm_shared::address::Address;
+use fvm_shared::bigint::bigint_ser::BigIntDe;
+use fvm_shared::bigint::{BigInt, bigint_ser};
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
-use serde_json::json;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 
 use super::args::answer;
 use super::chain::find;
-use super::{Answer, Args, Method, RpcError, actors};
+use super::{Answer, Args, Method, RpcError, actors, sectors};
 use crate::chain::Chain;
 use crate::deadlines::MinerState;
 use crate::vm::SYSTEM;
@@ -20,6 +24,8 @@ use crate::vm::SYSTEM;
 pub(super) const METHODS: &[Method] = &[
     Method::read("Filecoin.StateMinerInfo", 2, info),
     Method::read("Filecoin.StateMinerProvingDeadline", 2, proving_deadline),
+    Method::read("Filecoin.StateMinerPower", 2, power),
+    Method::read("Filecoin.StateMinerAvailableBalance", 2, available_balance),
 ];
 
 /// Internal; any caller may.
@@ -29,6 +35,12 @@ const GET_SECTOR_SIZE: u64 = 3_858_292_296;
 const GET_PEER_ID: u64 = 2_812_875_329;
 const GET_MULTIADDRS: u64 = 1_332_909_407;
 const GET_BENEFICIARY: u64 = 4_158_972_569;
+
+/// The power actor and its methods.
+const POWER: Address = Address::new_id(4);
+const CURRENT_TOTAL_POWER: u64 = 9;
+const MINER_POWER: u64 = 36_284_446;
+const MINER_RAW_POWER: u64 = 3_753_401_894;
 
 const PROVING_PERIOD: ChainEpoch = 2880;
 const WINDOW: ChainEpoch = 60;
@@ -86,7 +98,7 @@ fn peer_id(bytes: &[u8]) -> Option<String> {
 
 /// Calls a method without params as the system actor would.
 fn ask<T: DeserializeOwned>(chain: &Chain, key: &TipsetKey, miner: &Address, method: u64) -> Result<T, RpcError> {
-    call(chain, key, miner, method, RawBytes::default(), || RpcError::unresolved(miner))
+    call(chain, key, miner, method, RawBytes::default(), || RpcError::unresolved(*miner))
 }
 
 /// Calls a method at a tipset and decodes its value; an exit code is `failure`.
@@ -132,4 +144,67 @@ fn proving_deadline(chain: &mut Chain, args: &Args) -> Answer {
         "WPoStChallengeLookback": CHALLENGE_LOOKBACK,
         "FaultDeclarationCutoff": FAULT_CUTOFF,
     }))
+}
+
+/// Raw and quality-adjusted bytes.
+#[derive(Deserialize_tuple)]
+struct Power {
+    #[serde(with = "bigint_ser")]
+    raw: BigInt,
+    #[serde(with = "bigint_ser")]
+    quality_adjusted: BigInt,
+}
+
+impl Power {
+    fn show(&self) -> Value {
+        json!({ "RawBytePower": self.raw.to_string(), "QualityAdjPower": self.quality_adjusted.to_string() })
+    }
+}
+
+/// Of the whole network; what follows the first two fields is not shown.
+#[derive(Deserialize_tuple)]
+struct TotalPower {
+    #[serde(with = "bigint_ser")]
+    raw: BigInt,
+    #[serde(with = "bigint_ser")]
+    quality_adjusted: BigInt,
+    pledge: TokenAmount,
+    _smoothed: IgnoredAny,
+    _ramp_start: IgnoredAny,
+    _ramp_duration: IgnoredAny,
+}
+
+fn total(chain: &Chain, key: &TipsetKey) -> Result<TotalPower, RpcError> {
+    call(chain, key, &POWER, CURRENT_TOTAL_POWER, RawBytes::default(), refused)
+}
+
+fn refused() -> RpcError {
+    RpcError::application("the power actor refused")
+}
+
+/// What all miners lock for their sectors.
+pub(super) fn pledge(chain: &Chain, key: &TipsetKey) -> Result<TokenAmount, RpcError> {
+    Ok(total(chain, key)?.pledge)
+}
+
+/// Without a claim a miner has no power, which is no error.
+fn power(chain: &mut Chain, args: &Args) -> Answer {
+    let (miner, key) = (args.address(0)?, args.key(1)?);
+    let total = total(chain, &key)?;
+    let total = Power { raw: total.raw, quality_adjusted: total.quality_adjusted };
+    let id = actors::state_at(chain, &key)?.resolve(&miner)?.ok_or_else(|| RpcError::unresolved(miner))?;
+    let params = RawBytes::serialize(id).map_err(anyhow::Error::from)?;
+    let claim: Option<Power> = call(chain, &key, &POWER, MINER_POWER, params.clone(), refused).ok();
+    let meets = call::<(BigIntDe, bool)>(chain, &key, &POWER, MINER_RAW_POWER, params, refused).is_ok_and(|(_, is)| is);
+    let claim = claim.unwrap_or_else(|| Power { raw: BigInt::default(), quality_adjusted: BigInt::default() });
+    answer(json!({ "MinerPower": claim.show(), "TotalPower": total.show(), "HasMinPower": meets }))
+}
+
+/// What the owner could withdraw: with what has vested and was not unlocked yet.
+fn available_balance(chain: &mut Chain, args: &Args) -> Answer {
+    let epoch = find(chain, &args.key(1)?)?.height;
+    let miner = sectors::miner(chain, args, 1)?;
+    let actor = actors::state_at(chain, &args.key(1)?)?.actor(&args.address(0)?)?;
+    let balance = actor.map(|actor| actor.balance).unwrap_or_default();
+    answer(TokenJson(miner.available(&balance) + miner.vested(epoch)?))
 }

@@ -1,9 +1,10 @@
 //! Execution traces: the VM's flat list of events as a tree of calls.
 
 use bauta_client::message::Message;
-use bauta_client::node::json::{ActorTrace, ExecutionTrace, GasTrace, MessageTrace, ReturnTrace};
-use fvm::trace::ExecutionEvent;
+use bauta_client::node::json::{ActorTrace, CidJson, ExecutionTrace, GasTrace, MessageTrace, ReturnTrace};
+use fvm::trace::{ExecutionEvent, IpldOperation};
 use fvm_shared::address::Address;
+use serde_json::json;
 
 use super::actors::show;
 use crate::vm::Outcome;
@@ -71,6 +72,16 @@ pub(super) fn build(message: &Message, outcome: &Outcome) -> Option<ExecutionTra
                 match open.last_mut() {
                     Some(call) => call.gas_charges.push(shown),
                     None => charges.push(shown),
+                }
+            }
+            ExecutionEvent::Ipld { op, cid, size } => {
+                let op = match op {
+                    IpldOperation::Get => "Get",
+                    IpldOperation::Put => "Put",
+                };
+                let shown = json!({ "Op": op, "Cid": CidJson(*cid), "Size": size });
+                if let Some(call) = open.last_mut() {
+                    call.ipld_ops.push(shown);
                 }
             }
             _ => {}
