@@ -147,6 +147,79 @@ fn wallet_keys_travel_as_lotus_writes_them() {
 }
 
 #[test]
+fn a_phrase_gives_its_keys_again() {
+    let (user, other) = (User::alone(), User::alone());
+    // Nobody would see it, or nowhere to keep it.
+    user.fails(2, &["wallet", "new", "--mnemonic"]);
+    user.fails(2, &["wallet", "new", "--mnemonic", "--words", "13", "--phrase-out", "p"]);
+    user.fails(2, &["wallet", "new", "--mnemonic", "--kind", "bls", "--phrase-out", "p"]);
+    user.fails(2, &["wallet", "new", "--index", "1"]);
+    assert!(!user.path("p").exists() && user.ok(&["wallet", "list"])["keys"].as_array().unwrap().is_empty());
+
+    let made = user.ok(&["wallet", "new", "--mnemonic", "--words", "12", "--count", "3", "--phrase-out", "p"]);
+    let keys = made["keys"].as_array().unwrap();
+    let paths: Vec<&str> = keys.iter().map(|key| key["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["m/44'/461'/0'/0/0", "m/44'/461'/0'/0/1", "m/44'/461'/0'/0/2"]);
+    assert_eq!(std::fs::metadata(user.path("p")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::read_to_string(user.path("p")).unwrap().split_whitespace().count(), 12);
+    assert_eq!(user.ok(&["wallet", "default"])["address"], keys[0]["address"]);
+    user.fails(1, &["wallet", "new", "--mnemonic", "--phrase-out", "p"]);
+    assert_eq!(user.ok(&["wallet", "list"])["keys"].as_array().unwrap().len(), 3);
+
+    let path = user.path("p").display().to_string();
+    let second = other.ok(&["wallet", "import", &path, "--mnemonic", "--index", "1"]);
+    assert_eq!(second["keys"][0]["address"], keys[1]["address"]);
+    let all = other.ok(&["wallet", "import", &path, "--mnemonic", "--count", "3"]);
+    let new: Vec<_> = all["keys"].as_array().unwrap().iter().map(|key| key["new"].clone()).collect();
+    assert_eq!(new, [true, false, true]);
+    let word = other.write("word", b"correct horse\n");
+    let hidden = other.ok(&["wallet", "import", &path, "--mnemonic", "--phrase-password-file", &word]);
+    assert_ne!(hidden["keys"][0]["address"], keys[0]["address"]);
+    other.fails(1, &["wallet", "import", &path]);
+    other.fails(2, &["wallet", "import", &path, "--mnemonic", "--path", "m/44h"]);
+    other.fails(2, &["wallet", "import", &path, "--mnemonic", "--index", "2147483648"]);
+
+    // Zondax's own vector: its path is not the standard one.
+    let words = other.write("words", b"equip will roof matter pink blind book anxiety banner elbow sun young\n");
+    std::fs::set_permissions(&words, PermissionsExt::from_mode(0o600)).unwrap();
+    let theirs = other.ok(&["wallet", "import", &words, "--mnemonic", "--path", "m/44'/461'/0/0/1"]);
+    assert_eq!(theirs["keys"][0]["address"], "t1rovwtiuo5ncslpmpjftzu5akswbgsgighjazxoi");
+    let wrong = other.write("wrong", b"equip will roof matter pink blind book anxiety banner elbow sun zoo\n");
+    std::fs::set_permissions(&wrong, PermissionsExt::from_mode(0o600)).unwrap();
+    let said = other.fails(1, &["wallet", "import", &wrong, "--mnemonic"]);
+    assert!(said.contains("do not belong together") && !said.contains("zoo"), "{said}");
+    std::fs::set_permissions(&words, PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(other.fails(1, &["wallet", "import", &words, "--mnemonic"]).contains("chmod 600"));
+}
+
+#[test]
+fn what_is_signed_is_checked() {
+    let user = User::alone();
+    for kind in ["secp256k1", "bls"] {
+        let address = user.ok(&["wallet", "new", "--kind", kind])["address"].as_str().unwrap().to_string();
+        user.ok(&["wallet", "default", &address]);
+        let (text, other) = (user.write("text", b"it is me"), user.write("other", b"it is not me"));
+        let signed = user.ok(&["wallet", "sign", &text]);
+        let signature = signed["signature"].as_str().unwrap();
+        assert!(signature.starts_with(if kind == "bls" { "02" } else { "01" }), "{signature}");
+        assert_eq!(user.ok(&["wallet", "verify", &address, signature, &text])["valid"], true);
+        user.fails(7, &["wallet", "verify", &address, signature, &other]);
+        // As Lotus signs: without the envelope.
+        user.fails(7, &["wallet", "verify", &address, signature, &text, "--raw"]);
+        let raw = user.ok(&["wallet", "sign", &text, "--raw"])["signature"].as_str().unwrap().to_string();
+        assert_ne!(raw, signature);
+        user.ok(&["wallet", "verify", &address, &raw, &text, "--raw"]);
+        user.fails(2, &["wallet", "verify", &address, "xyz", &text]);
+        user.fails(2, &["wallet", "verify", &address, "0102", &text]);
+        user.fails(4, &["wallet", "sign", "missing"]);
+    }
+    // A signature over a message's CID is a signature over the message.
+    let cid = user.write("cid", &[&[0x01, 0x71, 0xa0, 0xe4, 0x02, 0x20][..], &[7; 32]].concat());
+    assert!(user.fails(2, &["wallet", "sign", &cid, "--raw"]).contains("a message to the chain"));
+    user.ok(&["wallet", "sign", &cid]);
+}
+
+#[test]
 fn usage_errors_are_json_too_wherever_the_wish_stands() {
     for args in [&["--json", "nonsense"][..], &["ls", "--nonsense", "--json"], &["grant", "--json"], &["--json"]] {
         let run = Run::of(bauta().args(args).env("BAUTA_HOME", "/nonexistent").output().unwrap());

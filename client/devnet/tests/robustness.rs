@@ -7,11 +7,13 @@ use bauta_devnet::bundle::Bundle;
 use bauta_devnet::genesis::{Genesis, account_key};
 use bauta_devnet::{Config, Devnet, methods, spawn};
 use futures::future::join_all;
+use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 const REQUESTS: u64 = 10_000;
+const PARTS: u64 = 5;
 const CONNECTIONS: usize = 1_000;
 /// Nobody waits longer for an answer, whatever else goes on.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -100,7 +102,7 @@ fn code(answer: &Value) -> i64 {
     let Some(error) = error else { return 0 };
     assert!(error["message"].as_str().is_some_and(|m| !m.is_empty()), "{answer}");
     let code = error["code"].as_i64().expect("a code");
-    assert!([1, 3, 11, -32700, -32600, -32601, -32602].contains(&code), "{answer}");
+    assert!([1, 2, 3, 11, -32700, -32600, -32601, -32602].contains(&code), "{answer}");
     code
 }
 
@@ -135,24 +137,33 @@ async fn ten_thousand_bad_requests() {
     let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
     let table: Vec<_> = methods().collect();
     assert!(table.len() > 50, "{}", table.len());
-    let start = devnet.node().chain_head().await.unwrap().height;
     let began = Instant::now();
-    let askers = (0..8u64).map(|seed| {
-        let (client, url, table) = (client.clone(), url.clone(), table.clone());
-        tokio::spawn(async move {
-            let mut dice = Dice(seed);
-            for _ in 0..REQUESTS / 8 {
-                let (body, certain) = dice.request(&table);
-                ask(&client, &url, body, certain).await;
-            }
-        })
-    });
-    for asker in join_all(askers).await {
-        asker.unwrap();
+    let mut dice: Vec<Dice> = (0..8).map(Dice).collect();
+    // The chain goes on all the while: in each part of the time there are new tipsets.
+    for part in 0..PARTS {
+        let start = devnet.node().chain_head().await.unwrap().height;
+        let askers = dice.drain(..).map(|mut dice| {
+            let (client, url, table) = (client.clone(), url.clone(), table.clone());
+            tokio::spawn(async move {
+                for _ in 0..REQUESTS / 8 / PARTS {
+                    let (body, certain) = dice.request(&table);
+                    ask(&client, &url, body, certain).await;
+                }
+                dice
+            })
+        });
+        for asker in join_all(askers).await {
+            dice.push(asker.unwrap());
+        }
+        let head = devnet.node().chain_head().await.unwrap().height;
+        assert!(head > start, "no tipset in part {part}, {:?} after the beginning", began.elapsed());
     }
-    let head = devnet.node().chain_head().await.unwrap().height;
-    assert!(head > start, "no tipset in {:?}", began.elapsed());
     assert_eq!(devnet.node().devnet_check_invariants().await.unwrap(), Vec::<String>::new());
+}
+
+fn text_or_binary(body: Vec<u8>) -> tokio_tungstenite::tungstenite::Message {
+    use tokio_tungstenite::tungstenite::Message;
+    String::from_utf8(body).map_or_else(|e| Message::binary(e.into_bytes()), Message::text)
 }
 
 /// How many connections this process can have with itself.
@@ -214,6 +225,100 @@ async fn a_thousand_connections_slow_and_half_closed_ones_among_them() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(devnet.node().chain_head().await.unwrap().height > before);
     drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_beyond_all_bounds_are_refused_by_size_and_shape() {
+    let devnet = devnet().await;
+    let (url, client) = (devnet.rpc_url().unwrap(), reqwest::Client::builder().timeout(PATIENCE).build().unwrap());
+    let before = devnet.node().chain_head().await.unwrap().height;
+    let status = async |body: Vec<u8>| client.post(url).body(body).send().await.map(|r| r.status().as_u16());
+    // Who is told that it is too much may be so in the middle of it.
+    let huge = status(vec![b'['; 33 << 20]).await;
+    assert!(matches!(huge, Ok(413) | Err(_)), "{huge:?}");
+    let nested =
+        format!(r#"{{"id":1,"method":"Filecoin.ChainHead","params":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+    ask(&client, url, nested.into(), Some(-32700)).await;
+    let wide = json!({ "id": 1, "method": "Filecoin.ChainHead", "params": vec![0; 1_000_000] });
+    ask(&client, url, wide.to_string().into(), Some(-32602)).await;
+    let call = json!({ "id": 1, "method": "Filecoin.ChainHead" });
+    ask(&client, url, json!(vec![call.clone(); 1001]).to_string().into(), Some(-32600)).await;
+    ask(&client, url, json!(vec![call; 1000]).to_string().into(), None).await;
+    for (number, code) in [
+        ("1e400", -32700),
+        ("18446744073709551616", -32700),
+        ("-9223372036854775809", -32700),
+        ("1.5", -32700),
+        ("9223372036854775807", 1),
+    ] {
+        let by_height = format!(r#"{{"id":1,"method":"Filecoin.ChainGetTipSetByHeight","params":[{number},null]}}"#);
+        ask(&client, url, by_height.into(), Some(code)).await;
+    }
+    for amount in ["9".repeat(311), "-".into(), "+1".into(), "0x10".into(), "1.0".into(), " 1".into()] {
+        let fund = json!({ "id": 1, "method": "Devnet.Fund", "params": ["t01", amount] });
+        ask(&client, url, fund.to_string().into(), Some(-32700)).await;
+    }
+    let fund = json!({ "id": 1, "method": "Devnet.Fund", "params": ["t01", "9".repeat(310)] });
+    ask(&client, url, fund.to_string().into(), Some(1)).await;
+    // Other methods and paths of HTTP.
+    for (method, path, code) in [
+        ("GET", "/rpc/v1", 405),
+        ("PUT", "/rpc/v1", 405),
+        ("DELETE", "/rpc/v1", 405),
+        ("POST", "/rpc/v9", 404),
+        ("POST", "/", 404),
+        ("GET", "/rpc/v9", 404),
+    ] {
+        let at = url.replace("/rpc/v1", path);
+        let answer = client.request(method.parse().unwrap(), at).body("{}").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), code, "{method} {path}");
+    }
+    assert!(devnet.node().chain_head().await.unwrap().height >= before);
+    ask(&client, url, br#"{"id":1,"method":"Filecoin.ChainHead"}"#.to_vec(), Some(0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_frames_are_answered_and_the_connection_goes_on() {
+    use tokio_tungstenite::tungstenite::Message;
+    let devnet = devnet().await;
+    let url = devnet.rpc_url().unwrap().replace("http", "ws");
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let (mut dice, table) = (Dice(77), methods().collect::<Vec<_>>());
+    let mut open = 0;
+    for number in 0..1000u32 {
+        let (body, _) = dice.request(&table);
+        // Only what certainly has one answer: batches and calls without an id may have none.
+        let silent = serde_json::from_slice::<Value>(&body).is_ok_and(|call| !call.is_object() || call["id"].is_null());
+        if silent {
+            continue;
+        }
+        socket.send(if number % 2 == 0 { Message::binary(body) } else { text_or_binary(body) }).await.unwrap();
+        open += 1;
+        if open < 20 {
+            continue;
+        }
+        // The order of answers is not that of the questions.
+        while open > 0 {
+            let frame = tokio::time::timeout(PATIENCE, socket.next()).await.expect("an answer").unwrap().unwrap();
+            if let Message::Text(text) = frame {
+                code(&serde_json::from_str(&text).unwrap());
+                open -= 1;
+            }
+        }
+    }
+    socket.send(Message::text(r#"{"id":"last","method":"Filecoin.StateNetworkName"}"#)).await.unwrap();
+    loop {
+        let frame = tokio::time::timeout(PATIENCE, socket.next()).await.expect("an answer").unwrap().unwrap();
+        if frame.to_text().is_ok_and(|text| text.contains("last") && text.contains("bauta-local")) {
+            break;
+        }
+    }
+    // What is no text in UTF-8 and too long a message end the connection, and nothing else.
+    let begun = devnet.node().chain_head().await.unwrap().height;
+    let _ = socket.send(Message::binary(vec![b' '; 33 << 20])).await;
+    drop(socket);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(devnet.node().chain_head().await.unwrap().height > begun);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,9 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -26,6 +29,10 @@ const MAX_BATCH: usize = 1000;
 
 /// A body that has not come after so long is not waited for.
 const BODY_TIME: Duration = Duration::from_secs(30);
+/// Neither are headers.
+const HEADER_TIME: Duration = Duration::from_secs(60);
+/// How long to wait with the next connection when one could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` says so or its sender is gone.
 pub(crate) async fn serve(listener: TcpListener, service: Service, token: Option<String>, stop: oneshot::Receiver<()>) {
@@ -33,17 +40,36 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, token: Option
         .route("/rpc/{version}", post(answer).get(upgrade))
         .layer(middleware::from_fn_with_state(token.map(Arc::from), admit))
         .with_state(service);
-    let stopped = async {
-        let _ = stop.await;
-    };
     // Requests that wait for a message would hold a graceful end open for minutes.
     tokio::select! {
-        served = axum::serve(listener, app) => {
-            if let Err(e) = served {
-                tracing::error!("JSON-RPC has ended: {e}");
+        () = accept(listener, app, HEADER_TIME) => {}
+        _ = stop => {}
+    }
+}
+
+/// Serves each connection by itself. One that has not sent its headers in time is closed, and so is one that is idle.
+async fn accept(listener: TcpListener, app: Router, header_time: Duration) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(header_time);
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(e) => {
+                // Too many files are open, say: those who have connections go on.
+                tracing::warn!("a connection was not accepted: {e}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
             }
-        }
-        () = stopped => {}
+        };
+        // Answers are small, and somebody waits for them.
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(app.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        tokio::spawn(async move {
+            if let Err(e) = connection.await {
+                tracing::debug!("a connection has ended: {e}");
+            }
+        });
     }
 }
 
@@ -160,4 +186,31 @@ fn refuse(error: &RpcError) -> Response {
 fn respond(status: u16, body: &Value) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    #[tokio::test]
+    async fn who_never_ends_its_headers_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/rpc/v1", post(async || "here"));
+        let server = tokio::spawn(accept(listener, app, Duration::from_millis(50)));
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"POST /rpc/v1 HTTP/1.1\r\nHost: x\r\nX-Slow").await.unwrap();
+        let mut rest = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(30), slow.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "it is still open");
+        let mut quick = TcpStream::connect(address).await.unwrap();
+        let whole = b"POST /rpc/v1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        quick.write_all(whole).await.unwrap();
+        let mut answer = String::new();
+        quick.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer}");
+        server.abort();
+    }
 }
