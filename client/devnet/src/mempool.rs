@@ -23,7 +23,7 @@ pub struct Limits {
 
 impl Limits {
     /// For `MpoolPush`. Lotus knows no largest gap here; one that takes more messages than may wait cannot be filled.
-    pub const TRUSTED: Self = Self { gap: 1000, pending: 1000 };
+    pub const TRUSTED: Self = Self { gap: 999, pending: 1000 };
     /// For `MpoolPushUntrusted`, which is what gateways make of `MpoolPush`.
     pub const UNTRUSTED: Self = Self { gap: 0, pending: 100 };
 }

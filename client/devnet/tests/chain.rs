@@ -103,7 +103,7 @@ fn refused_messages_leave_no_trace() {
         let stranger = account_key(2).sign_bytes(&message::cid(&good.message).to_bytes());
         let not_theirs = SignedMessage { message: good.message.clone(), signature: stranger };
         refused(&mut chain, not_theirs, "signature verification failed");
-        refused(&mut chain, changed(&|m| m.value = fil(ACCOUNT_FIL + 1)), "not enough funds");
+        refused(&mut chain, changed(&|m| m.gas_fee_cap = fil(1)), "not enough funds");
         refused(&mut chain, changed(&|m| m.value = TokenAmount::from_atto(-1)), "not valid for block inclusion");
         refused(&mut chain, changed(&|m| m.sequence = 1000), "unfulfilled nonce gap");
         refused(&mut chain, changed(&|m| m.gas_limit = 1000), "'GasLimit' field cannot be less than");
@@ -122,6 +122,21 @@ fn refused_messages_leave_no_trace() {
         refused(&mut chain, changed(&|m| m.value = fil(3)), "replace by fee has too low GasPremium");
         chain.mine_one().unwrap();
         refused(&mut chain, good, "minimum expected nonce is 1, got 0: message nonce too low");
+        assert_sound(&chain);
+    });
+}
+
+#[test]
+fn a_value_that_is_not_there_fails_on_the_chain() {
+    on_large_stack(|| {
+        let mut chain = chain();
+        let key = account_key(0);
+        let mut message = transfer(&chain, &key, &account_key(1).address(), &fil(1)).message;
+        message.value = fil(ACCOUNT_FIL + 1);
+        let cid = chain.push(key.sign(message).unwrap()).unwrap();
+        chain.mine_one().unwrap();
+        assert_eq!(chain.included(&cid).unwrap().unwrap().receipt.exit_code.value(), 6);
+        assert_eq!(balance(&chain, &account_key(1).address()), fil(ACCOUNT_FIL));
         assert_sound(&chain);
     });
 }

@@ -41,6 +41,18 @@ pub enum PhraseError {
     NoKey,
 }
 
+/// How many words phrases have.
+const LENGTHS: [usize; 5] = [12, 15, 18, 21, 24];
+
+fn refusal(error: bip39::Error, words: usize) -> PhraseError {
+    match error {
+        bip39::Error::BadWordCount(_) => PhraseError::Length(words),
+        bip39::Error::UnknownWord(index) => PhraseError::Word(index + 1),
+        bip39::Error::AmbiguousLanguages(_) => PhraseError::Ambiguous,
+        bip39::Error::InvalidChecksum | bip39::Error::BadEntropyBitCount(_) => PhraseError::Checksum,
+    }
+}
+
 /// A way from a phrase to one of its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPath(DerivationPath);
@@ -82,7 +94,7 @@ impl Phrase {
     ///
     /// Errors: Length.
     pub fn generate(words: usize) -> Result<Self, PhraseError> {
-        if ![12, 15, 18, 21, 24].contains(&words) {
+        if !LENGTHS.contains(&words) {
             return Err(PhraseError::Length(words));
         }
         // 32 bits for three words; their checksum comes on top.
@@ -106,12 +118,16 @@ impl Phrase {
             }
             joined.extend(word.chars().flat_map(char::to_lowercase));
         }
-        let mnemonic = Mnemonic::parse(joined.as_str()).map_err(|error| match error {
-            bip39::Error::BadWordCount(_) => PhraseError::Length(words),
-            bip39::Error::UnknownWord(index) => PhraseError::Word(index + 1),
-            bip39::Error::AmbiguousLanguages(_) => PhraseError::Ambiguous,
-            bip39::Error::InvalidChecksum | bip39::Error::BadEntropyBitCount(_) => PhraseError::Checksum,
-        })?;
+        if !LENGTHS.contains(&words) {
+            return Err(PhraseError::Length(words));
+        }
+        let mnemonic = match Mnemonic::parse(joined.as_str()) {
+            // Some words are French, too; who means those writes a word that is not English.
+            Err(bip39::Error::AmbiguousLanguages(_)) => {
+                Mnemonic::parse_in(Language::English, joined.as_str()).map_err(|_| PhraseError::Ambiguous)?
+            }
+            parsed => parsed.map_err(|error| refusal(error, words))?,
+        };
         Ok(Self(Zeroizing::new(mnemonic)))
     }
 

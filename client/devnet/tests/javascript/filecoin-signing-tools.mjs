@@ -23,7 +23,7 @@ async function send(key, from, fields) {
   const nonce = result(await rpc.getNonce(from))
   const draft = { Version: 0, From: from, Nonce: nonce, GasLimit: 0, GasFeeCap: '0', GasPremium: '0', ...fields }
   const { CID, ...message } = result(await rpc.getGasEstimation(draft))
-  const signed = JSON.parse(signer.transactionSignLotus({ ...message, Nonce: nonce, Params: message.Params ?? '' }, key))
+  const signed = signer.transactionSignLotus({ ...message, Nonce: nonce, Params: message.Params ?? '' }, key)
   return result(await rpc.sendSignedMessage(signed))
 }
 

@@ -18,7 +18,7 @@ async function send(fields) {
   const draft = new Message({ from, nonce, ...fields })
   const estimated = await rpc.request('GasEstimateMessageGas', draft.toLotusType(), { MaxFee: '0' }, null)
   const message = Message.fromLotusType({ ...estimated, Nonce: nonce })
-  const signed = JSON.parse(signer.transactionSignLotus(message.toLotusType(), secret))
+  const signed = signer.transactionSignLotus(message.toLotusType(), secret)
   const cid = await rpc.request('MpoolPush', signed)
   return rpc.request('StateWaitMsg', cid, 0, null, true)
 }
