@@ -342,10 +342,18 @@ async fn the_old_path_takes_fewer_params() {
     for (method, params) in [
         ("Filecoin.StateSearchMsg", json!([{ "/": cid.to_string() }])),
         ("Filecoin.StateWaitMsg", json!([{ "/": cid.to_string() }, 0])),
+        ("Filecoin.StateSearchMsgLimited", json!([{ "/": cid.to_string() }, 10])),
+        ("Filecoin.StateWaitMsgLimited", json!([{ "/": cid.to_string() }, 0, 10])),
     ] {
         let answer: Value = ask(method, params).await.unwrap().json().await.unwrap();
         assert_eq!(answer["result"]["Receipt"]["ExitCode"], json!(0), "{answer}");
     }
+    let receipt = ask("Filecoin.StateGetReceipt", json!([{ "/": cid.to_string() }, null])).await.unwrap();
+    let receipt: Value = receipt.json().await.unwrap();
+    assert_eq!(receipt["result"]["ExitCode"], json!(0), "{receipt}");
+    // The new path does not know the old names.
+    let (status, answer) = call(&devnet, "Filecoin.StateGetReceipt", json!([{ "/": cid.to_string() }, null])).await;
+    assert_eq!((status, &answer["error"]["code"]), (500, &json!(-32601)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

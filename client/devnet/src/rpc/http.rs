@@ -1,4 +1,4 @@
-//! JSON-RPC over HTTP: `/rpc/v1` (and v2), and `/rpc/v0` whose two waiting methods take fewer params.
+//! JSON-RPC over HTTP: `/rpc/v1` (and v2), and `/rpc/v0` with what it has otherwise.
 //! The same path takes WebSockets (`socket.rs`).
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::{RpcError, Service, socket};
+use super::{Answer, RpcError, Service, socket};
 use crate::vm::blake2b;
 
 /// Enough for an actor's Wasm in base64.
@@ -156,8 +156,7 @@ async fn one(service: &Service, mut call: Value, old: bool) -> Option<(u16, Valu
     let Some(Value::String(method)) = fields.remove("method") else {
         return Some(failed(id.unwrap_or_default(), &RpcError::invalid_request("invalid request: no method")));
     };
-    let params = if old { as_v1(&method, params) } else { params };
-    let result = service.call(&method, params).await;
+    let result = if old { call_old(service, &method, params).await } else { service.call(&method, params).await };
     let id = id.filter(|id| !id.is_null())?;
     Some(match result {
         Ok(result) => (200, json!({ "jsonrpc": "2.0", "id": id, "result": result })),
@@ -165,12 +164,24 @@ async fn one(service: &Service, mut call: Value, old: bool) -> Option<(u16, Valu
     })
 }
 
-/// Lotus's v0 searches and waits without bounds.
-fn as_v1(method: &str, params: Value) -> Value {
-    match (method, params) {
-        ("Filecoin.StateSearchMsg", Value::Array(p)) if p.len() == 1 => json!([null, p[0], -1, true]),
-        ("Filecoin.StateWaitMsg", Value::Array(p)) if p.len() == 2 => json!([p[0], p[1], -1, true]),
-        (_, params) => params,
+/// What Lotus's v0 has otherwise: searching and waiting without bounds, or with a bound under another name, and receipts by
+/// themselves.
+async fn call_old(service: &Service, method: &str, params: Value) -> Answer {
+    const SEARCH: &str = "Filecoin.StateSearchMsg";
+    const WAIT: &str = "Filecoin.StateWaitMsg";
+    let Value::Array(p) = &params else { return service.call(method, params).await };
+    match (method.strip_prefix("Filecoin.").unwrap_or(method), p.as_slice()) {
+        ("StateSearchMsg", [cid]) => service.call(SEARCH, json!([null, cid, -1, true])).await,
+        ("StateSearchMsgLimited", [cid, limit]) => service.call(SEARCH, json!([null, cid, limit, true])).await,
+        ("StateWaitMsg", [cid, confidence]) => service.call(WAIT, json!([cid, confidence, -1, true])).await,
+        ("StateWaitMsgLimited", [cid, confidence, limit]) => {
+            service.call(WAIT, json!([cid, confidence, limit, true])).await
+        }
+        ("StateGetReceipt", [cid, key]) => {
+            let mut found = service.call(SEARCH, json!([key, cid, -1, true])).await?;
+            Ok(found["Receipt"].take())
+        }
+        _ => service.call(method, params).await,
     }
 }
 
