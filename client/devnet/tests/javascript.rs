@@ -19,7 +19,7 @@ use fvm_shared::econ::TokenAmount;
 use serde_json::{Value, json};
 
 /// What is installed, each version as it was when it was tried.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "iso-filecoin@7.4.7",
     "@zondax/filecoin-signing-tools@2.4.3",
     "@zondax/izari-filecoin@1.2.6",
@@ -29,6 +29,8 @@ const PACKAGES: [&str; 9] = [
     "@glif/filecoin-rpc-client@4.0.0",
     "@glif/filecoin-message@4.0.0",
     "@glif/filecoin-address@4.0.0",
+    // Needed by Glif's, which do not say so.
+    "@babel/runtime@7.29.15",
 ];
 /// One installation at a time, and one for all tests.
 static INSTALLED: Mutex<Option<Result<PathBuf, String>>> = Mutex::new(None);
