@@ -5,8 +5,11 @@
 //!
 //! Source: Filecoin spec, appendix "Address"; FIP-0048 (f4).
 
+mod eth;
+
 use std::str::FromStr;
 
+pub use eth::{ETH_NAMESPACE, EthAddress, keccak256};
 use fvm_shared::address::Network as Letter;
 pub use fvm_shared::address::{Address, Error as AddressReason, Payload, Protocol};
 use thiserror::Error;
@@ -60,6 +63,14 @@ pub enum AddressError {
         /// The one spelling that is accepted.
         canonical: String,
     },
+    /// Not an address in Ethereum's form.
+    #[error("`{text}` is not an Ethereum address: {reason}")]
+    Ethereum {
+        /// What was given, cut to 100 characters.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
 /// Reads `f0…`/`t0…` to `f4…`/`t4…` whatever the network in use.
@@ -75,7 +86,7 @@ pub fn parse(text: &str) -> Result<Address, AddressError> {
     if canonical == text { Ok(address) } else { Err(AddressError::NotCanonical { text: text.to_string(), canonical }) }
 }
 
-/// An address given on a command line or in a file: [`parse`] behind `FromStr`.
+/// An address given on a command line or in a file: as [`parse`] reads it, or in Ethereum's form (`0x…`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AnyAddress(pub Address);
 
@@ -83,6 +94,9 @@ impl FromStr for AnyAddress {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("0x") {
+            return text.parse().map(|address: EthAddress| Self(address.to_filecoin()));
+        }
         parse(text).map(Self)
     }
 }

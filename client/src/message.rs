@@ -5,6 +5,8 @@
 //!
 //! Source: Filecoin spec, "Messages"; go-state-types; serialization-vectors.
 
+pub mod eth;
+mod rlp;
 mod signature;
 mod signed;
 

@@ -31,11 +31,12 @@ use tokio::sync::{Mutex, OnceCell};
 
 pub use error::{ExitName, SendError};
 
-use crate::message::{self, Message, SignedMessage};
+use crate::message::eth::INVOKE_CONTRACT;
+use crate::message::{self, METHOD_SEND, Message, SignedMessage};
 use crate::network::Network;
 use crate::node::json::{MsgLookup, Receipt};
 use crate::node::{Node, NodeError, WaitError, WaitSettings, Waiting};
-use crate::wallet::Key;
+use crate::wallet::{Key, KeyKind};
 
 /// What is asked of an actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,7 +226,7 @@ impl Sender {
         watch.priced(&cost).map_err(SendError::Stopped)?;
         message.sequence = self.node.nonce(&self.key.address()).await?;
         message::check(&message)?;
-        let signed = self.key.sign(message)?;
+        let signed = self.key.sign_on(message, self.chain_id().await?)?;
         signed.check()?;
         let since = self.node.chain_head().await?.height - 1;
         watch.before_push(&signed).map_err(SendError::Stopped)?;
@@ -254,6 +255,15 @@ impl Sender {
         self.confirm(signed, since, watch).await
     }
 
+    /// The network's chain id, or that of the node of a network that nobody knows.
+    async fn chain_id(&self) -> Result<u64, SendError> {
+        match self.network.chain_id() {
+            Some(known) => Ok(known),
+            None if self.key.kind() == KeyKind::Delegated => Ok(self.node.chain_id().await?),
+            None => Ok(0),
+        }
+    }
+
     async fn price(&self, call: &Call) -> Result<(Message, Cost), SendError> {
         let from = self.key.address();
         let balance = self.node.balance(&from).await?;
@@ -261,7 +271,12 @@ impl Sender {
             // A sender that is not on the chain, or a value that it does not have: nodes word these two in many ways.
             return Err(SendError::Funds { have: balance, need: call.value.clone() });
         }
-        let draft = message::draft(from, call.to, call.value.clone(), call.method, call.params.clone());
+        // A transfer of an f410 account is a call of a contract that may be none.
+        let method = match (self.key.kind(), call.method) {
+            (KeyKind::Delegated, METHOD_SEND) => INVOKE_CONTRACT,
+            (_, method) => method,
+        };
+        let draft = message::draft(from, call.to, call.value.clone(), method, call.params.clone());
         let estimated = self.node.gas_estimate(&draft, None).await.map_err(SendError::from_estimate)?;
         let cost = Cost {
             value: call.value.clone(),

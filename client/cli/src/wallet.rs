@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
+use bauta_client::address::{Address, EthAddress};
 use bauta_client::home::read_private;
 use bauta_client::network::Network;
 use bauta_client::sender::Call;
@@ -46,6 +47,7 @@ impl From<Kind> for KeyKind {
         match kind {
             Kind::Secp256k1 => Self::Secp256k1,
             Kind::Bls => Self::Bls,
+            Kind::Delegated => Self::Delegated,
         }
     }
 }
@@ -55,9 +57,16 @@ fn prefix(context: &Context) -> Network {
     context.named_network().ok().flatten().unwrap_or_default()
 }
 
+/// How Ethereum's tools write an address, where they know it.
+fn ethereum(address: &Address) -> Option<String> {
+    EthAddress::of(address).map(|address| address.to_string())
+}
+
 #[derive(Serialize)]
 struct Entry {
     address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ethereum: Option<String>,
     kind: &'static str,
     encrypted: bool,
     default: bool,
@@ -70,11 +79,18 @@ struct Listed {
 
 impl fmt::Display for Listed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new(&["address", "kind", ""]);
+        let with_ethereum = self.keys.iter().any(|key| key.ethereum.is_some());
+        let columns: &[&str] =
+            if with_ethereum { &["address", "kind", "", "ethereum"] } else { &["address", "kind", ""] };
+        let mut table = Table::new(columns);
         for key in &self.keys {
             let marks = [(key.default, "default"), (key.encrypted, "encrypted")];
             let marks: Vec<&str> = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
-            table.add(vec![key.address.clone(), key.kind.into(), marks.join(", ")]);
+            let mut row = vec![key.address.clone(), key.kind.into(), marks.join(", ")];
+            if with_ethereum {
+                row.push(key.ethereum.clone().unwrap_or_default());
+            }
+            table.add(row);
         }
         table.fmt(f)
     }
@@ -84,6 +100,7 @@ fn list(context: &mut Context) -> anyhow::Result<Output> {
     let network = prefix(context);
     let keys = context.keystore().list()?.into_iter().map(|entry| Entry {
         address: network.show(&entry.address),
+        ethereum: ethereum(&entry.address),
         kind: entry.kind.name(),
         encrypted: entry.locked,
         default: entry.is_default,
@@ -94,13 +111,16 @@ fn list(context: &mut Context) -> anyhow::Result<Output> {
 #[derive(Serialize)]
 struct Added {
     address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ethereum: Option<String>,
     kind: &'static str,
     new: bool,
 }
 
 impl fmt::Display for Added {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = Rows::default().row("address", &self.address).row("kind", self.kind);
+        let rows = Rows::default().row("address", &self.address).maybe("ethereum", self.ethereum.as_ref());
+        let rows = rows.row("kind", self.kind);
         if self.new { rows.fmt(f) } else { rows.row("", "was there already").fmt(f) }
     }
 }
@@ -108,7 +128,12 @@ impl fmt::Display for Added {
 fn add(context: &Context, key: &Key, encrypt: bool) -> anyhow::Result<Output> {
     let passphrase = choose_passphrase(context, encrypt)?;
     let new = context.keystore().add(key, passphrase.as_ref())?;
-    Ok(Output::new(&Added { address: prefix(context).show(&key.address()), kind: key.kind().name(), new }))
+    Ok(Output::new(&Added {
+        address: prefix(context).show(&key.address()),
+        ethereum: ethereum(&key.address()),
+        kind: key.kind().name(),
+        new,
+    }))
 }
 
 fn new(context: &mut Context, args: WalletNew) -> anyhow::Result<Output> {

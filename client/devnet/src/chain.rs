@@ -35,6 +35,7 @@ use crate::genesis::Genesis;
 use crate::invariants::{self, Check};
 use crate::mempool::{Limits, Mempool, Pending, Sender};
 use crate::records::{Changes, NetworkRecord, TipsetRecord};
+use crate::rpc::Filters;
 use crate::state::State;
 use crate::store::Store;
 use crate::tipset;
@@ -52,6 +53,7 @@ pub struct Chain {
     pub(crate) pool: Mempool,
     pub(crate) duties: Option<Box<dyn Duties>>,
     pub(crate) check: Option<Check>,
+    pub(crate) filters: Filters,
     pub(crate) stop: Arc<AtomicBool>,
     /// Premiums that messages paid lately.
     pub(crate) prices: Prices,
@@ -98,6 +100,7 @@ impl Chain {
             pool,
             duties: None,
             check: None,
+            filters: Filters::default(),
             stop: Arc::default(),
             prices: Prices::default(),
             deadlines: Deadlines::default(),
@@ -203,7 +206,8 @@ impl Chain {
 
     /// The same; what is not `durable` is so with the next durable commit.
     pub(crate) fn admit(&mut self, signed: SignedMessage, limits: Limits, durable: bool) -> Result<Cid> {
-        Mempool::check(&signed, self.rules.inclusion_gas(signed.on_chain_len()))?;
+        let chain_id = self.network.chain_id;
+        Mempool::check(&signed, self.rules.inclusion_gas(signed.on_chain_len()), chain_id)?;
         let from = signed.message.from;
         let sender = self.sender(&from)?.with_context(|| {
             let from = Prefix::Testnet.show(&from);
@@ -213,6 +217,7 @@ impl Chain {
             )
         })?;
         let bytes = signed.to_bytes();
+        let hash = crate::rpc::hash_of(&signed, chain_id);
         let admitted = self.pool.push(signed, &sender, limits)?;
         let changes = Changes {
             pool_in: vec![(admitted.cid, bytes)],
@@ -220,6 +225,7 @@ impl Chain {
             ..Changes::default()
         };
         self.store.record(&changes, durable)?;
+        hash.into_iter().for_each(|hash| self.filters.arrived(hash));
         Ok(admitted.cid)
     }
 

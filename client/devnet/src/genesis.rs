@@ -40,6 +40,7 @@ pub(crate) enum Kind {
     Reward = 10,
     Verifreg = 11,
     Datacap = 12,
+    Evm = 14,
     Eam = 15,
 }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use bauta_client::address::Prefix;
+use bauta_client::message::eth::EthError;
 use bauta_client::message::{self, Message, MessageError, SignatureKind, SignedMessage};
 use cid::Cid;
 use fvm_shared::address::{Address, Protocol};
@@ -56,7 +57,7 @@ pub enum PoolError {
     /// A fee cap below the lowest base fee.
     #[error("GasFeeCap {0} is below the lowest base fee, {BASE_FEE}: gas fee cap too low")]
     FeeCapTooLow(String),
-    /// Only f1 and f3 accounts send here.
+    /// Only accounts send: f1, f3 and f410.
     #[error("sender actor {0} is not a valid top-level sender")]
     Sender(String),
     /// The signature does not fit.
@@ -175,7 +176,10 @@ pub struct Admitted {
 
 impl Mempool {
     /// Checks what depends on the message alone. `inclusion_gas` is what its bytes cost on chain.
-    pub fn check(signed: &SignedMessage, inclusion_gas: u64) -> Result<(), PoolError> {
+    ///
+    /// An f410 account's message is an Ethereum transaction: it can only be `InvokeContract` of any actor, or `CreateExternal`
+    /// of the address manager.
+    pub fn check(signed: &SignedMessage, inclusion_gas: u64, chain_id: u64) -> Result<(), PoolError> {
         let message = &signed.message;
         signed.check().map_err(|e| match e {
             MessageError::TooBig(length) => PoolError::TooBig(length),
@@ -190,10 +194,15 @@ impl Mempool {
         if message.gas_fee_cap < TokenAmount::from_atto(BASE_FEE) {
             return Err(PoolError::FeeCapTooLow(message.gas_fee_cap.atto().to_string()));
         }
-        if !matches!(message.from.protocol(), Protocol::Secp256k1 | Protocol::BLS) {
+        if !matches!(message.from.protocol(), Protocol::Secp256k1 | Protocol::BLS | Protocol::Delegated) {
             return Err(PoolError::Sender(Prefix::Testnet.show(&message.from)));
         }
-        signed.verify().map_err(|e| PoolError::Signature(e.to_string()))
+        signed.verify_on(chain_id).map_err(|e| {
+            PoolError::Signature(match e {
+                EthError::Signature(e) => e.to_string(),
+                e => format!("failed to validate signature: failed to reconstruct Ethereum transaction: {e}"),
+            })
+        })
     }
 
     /// Takes a checked message in, if nonce, funds and limits allow it. As on Lotus, funds are for gas: a value that is not

@@ -10,6 +10,7 @@ use fvm_shared::event::StampedEvent;
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::store::{Store, StoreError, db};
+use crate::tipset::key_cid;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const TIPSETS: TableDefinition<i64, &[u8]> = TableDefinition::new("tipsets");
@@ -111,6 +112,9 @@ impl Changes {
         }
         if let Some(tipset) = &self.tipset {
             db(db(write.open_table(TIPSETS))?.insert(tipset.height, encode(tipset).as_slice()))?;
+            // The key leads to its tipset, as a message's CID does to its place.
+            let key = key_cid(&[tipset.block]).to_bytes();
+            db(db(write.open_table(PLACES))?.insert(key.as_slice(), (tipset.height, 0)))?;
             if !self.events.is_empty() {
                 db(db(write.open_table(EVENTS))?.insert(tipset.height, encode(&self.events).as_slice()))?;
             }

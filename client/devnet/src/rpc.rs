@@ -34,6 +34,7 @@ use crate::clock::Handle;
 
 pub(crate) use args::Args;
 pub use error::RpcError;
+pub(crate) use eth::{Filters, hash_of};
 pub(crate) use http::serve;
 
 pub(crate) type Answer = Result<Value, RpcError>;
@@ -51,17 +52,31 @@ enum Run {
 /// One row of the table.
 struct Method {
     name: &'static str,
+    /// Another name of the same.
+    alias: Option<&'static str>,
+    /// How many params it takes at least; those that are not given are null.
+    least: usize,
     params: usize,
     run: Run,
 }
 
 impl Method {
     const fn read(name: &'static str, params: usize, run: fn(&mut Chain, &Args) -> Answer) -> Self {
-        Self { name, params, run: Run::Read(run) }
+        Self { name, alias: None, least: params, params, run: Run::Read(run) }
     }
 
     const fn settle(name: &'static str, params: usize, run: fn(&mut Chain, &Args) -> Answer) -> Self {
-        Self { name, params, run: Run::Settle(run) }
+        Self { name, alias: None, least: params, params, run: Run::Settle(run) }
+    }
+
+    /// Serves it under another name, too.
+    const fn also(self, alias: &'static str) -> Self {
+        Self { alias: Some(alias), ..self }
+    }
+
+    /// Lets the last params be left out.
+    const fn least(self, least: usize) -> Self {
+        Self { least, ..self }
     }
 }
 
@@ -88,7 +103,9 @@ const TABLES: &[&[Method]] = &[
 
 /// Names of all methods that answer once, with the number of their params.
 pub fn methods() -> impl Iterator<Item = (&'static str, usize)> {
-    TABLES.iter().copied().flatten().map(|method| (method.name, method.params))
+    let names =
+        |method: &'static Method| std::iter::once(method.name).chain(method.alias).map(|name| (name, method.params));
+    TABLES.iter().copied().flatten().flat_map(names)
 }
 
 /// What answers: the chain's thread, and what is known about how it is reached.
@@ -102,9 +119,12 @@ pub(crate) struct Service {
 impl Service {
     /// Answers one call.
     pub async fn call(&self, name: &str, params: Value) -> Answer {
-        let found = TABLES.iter().copied().flatten().find(|method| method.name == name);
-        let Some(method) = found else { return self.call_unknown(name, params).await };
-        let args = Args::new(method.name, method.params, params, self)?;
+        let is_it = |method: &&Method| method.name == name || method.alias == Some(name);
+        let Some(method) = TABLES.iter().copied().flatten().find(is_it) else {
+            return self.call_unknown(name, params).await;
+        };
+        let called = method.alias.filter(|alias| *alias == name).unwrap_or(method.name);
+        let args = Args::new(called, method.least, method.params, params, self)?;
         match method.run {
             Run::Read(run) => self.handle.run(move |chain| run(chain, &args)).await?,
             Run::Settle(run) => {

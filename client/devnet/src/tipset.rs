@@ -8,14 +8,14 @@ use cid::Cid;
 use fvm_ipld_amt::{Amt, Amtv0};
 use fvm_ipld_blockstore::Blockstore;
 use fvm_ipld_encoding::tuple::{Deserialize_tuple, Serialize_tuple, serde_tuple};
-use fvm_ipld_encoding::{CborStore, strict_bytes};
+use fvm_ipld_encoding::{BytesSer, CborStore, DAG_CBOR, IPLD_RAW, strict_bytes};
 use fvm_shared::address::Address;
 use fvm_shared::bigint::{BigInt, bigint_ser};
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use fvm_shared::event::StampedEvent;
 use fvm_shared::receipt::Receipt;
-use multihash_codetable::Code;
+use multihash_codetable::{Code, Multihash, MultihashDigest};
 
 use crate::vm::{BASE_FEE, Source, blake2b, randomness};
 
@@ -157,6 +157,18 @@ pub fn write_block(store: &impl Blockstore, draft: Draft<'_>) -> Result<Cid> {
         parent_base_fee: TokenAmount::from_atto(BASE_FEE),
     };
     store.put_cbor(&header, Code::Blake2b256)
+}
+
+/// The CID by which a tipset's key is known: that of the key's bytes as one CBOR byte string. Ethereum's block hash is its digest.
+pub fn key_cid(blocks: &[Cid]) -> Cid {
+    let key: Vec<u8> = blocks.iter().flat_map(Cid::to_bytes).collect();
+    let bytes = fvm_ipld_encoding::to_vec(&BytesSer(&key)).expect("a byte string always encodes");
+    Cid::new_v1(DAG_CBOR, Code::Blake2b256.digest(&bytes))
+}
+
+/// Stands for the hash of an Ethereum transaction where messages are looked up by CID.
+pub fn transaction_cid(hash: &[u8; 32]) -> Cid {
+    Cid::new_v1(IPLD_RAW, Multihash::wrap(Code::Keccak256.into(), hash).expect("a digest of 32 bytes fits"))
 }
 
 /// Reads a block header.

@@ -6,7 +6,22 @@ use crate::vectors;
 
 #[test]
 fn vectors() {
-    let mut files = vectors::walk("address", &["accept.json", "reject.json"]);
+    let mut files = vectors::walk("address", &["accept.json", "ethereum.json", "reject.json"]);
+    for case in files.remove("ethereum.json").expect("walked") {
+        let parsed = case.text("text").parse::<EthAddress>();
+        case.check(parsed.as_ref().map(|address| {
+            let masked = address.as_id();
+            // JSON's numbers end where ids go on.
+            let masked = masked.map(|id| if id > 1 << 53 { json!(id.to_string()) } else { json!(id) });
+            json!({ "shown": address.to_string(), "masked": masked })
+        }));
+        if let Ok(address) = parsed {
+            assert_eq!(EthAddress::of(&address.to_filecoin()), Some(address), "{}", case.name);
+            let any: AnyAddress = case.text("text").parse().expect("any address");
+            assert_eq!(any.0, address.to_filecoin(), "{}", case.name);
+            assert!(parse(case.text("text")).is_err(), "{}: nodes do not read it", case.name);
+        }
+    }
     for case in files.remove("accept.json").expect("walked") {
         let address = parse(case.text("text")).unwrap_or_else(|error| panic!("{}: {error}", case.name));
         case.check::<AddressError>(Ok(json!({

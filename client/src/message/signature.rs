@@ -2,10 +2,12 @@
 
 use bls_signatures::Serialize as _;
 use fvm_ipld_encoding::strict_bytes;
-use fvm_shared::address::{Address, Payload, Protocol};
+use fvm_shared::address::{Address, Payload};
 use k256::ecdsa::{RecoveryId, Signature as EcdsaSignature, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
+
+use crate::address::{EthAddress, keccak256};
 
 /// The kind of a signature; the number is the type byte on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,7 +17,7 @@ pub enum SignatureKind {
     Secp256k1 = 1,
     /// BLS12-381, a compressed G2 point, 96 bytes.
     Bls = 2,
-    /// An Ethereum transaction's signature by an f410 account: r, s, v, 65 bytes. Read and carried, not checked here.
+    /// An f410 account's: r, s, v, 65 bytes; in messages of legacy Ethereum transactions a byte more before and v in up to eight.
     Delegated = 3,
 }
 
@@ -44,6 +46,14 @@ impl SignatureKind {
         match self {
             Self::Secp256k1 | Self::Delegated => 65,
             Self::Bls => 96,
+        }
+    }
+
+    /// The greatest length: longer than [`SignatureKind::data_len`] only for legacy Ethereum transactions.
+    pub fn max_data_len(self) -> usize {
+        match self {
+            Self::Delegated => 1 + 64 + 8,
+            other => other.data_len(),
         }
     }
 }
@@ -86,9 +96,9 @@ pub enum SignatureError {
     /// It was made by another key or over other bytes.
     #[error("the signature was not made by the sender over this message")]
     Mismatch,
-    /// Delegated signatures are carried, not checked.
-    #[error("delegated signatures are not checked here")]
-    Unchecked,
+    /// A message of an f410 account is signed as the transaction that it is on one chain.
+    #[error("a delegated signature over a message can only be checked for a chain id")]
+    NeedsChain,
 }
 
 impl Signature {
@@ -96,7 +106,7 @@ impl Signature {
     ///
     /// Errors: the length is not the kind's.
     pub fn new(kind: SignatureKind, bytes: Vec<u8>) -> Result<Self, SignatureError> {
-        if bytes.len() == kind.data_len() {
+        if (kind.data_len()..=kind.max_data_len()).contains(&bytes.len()) {
             Ok(Self { kind, bytes })
         } else {
             Err(SignatureError::Length { kind: kind.name(), want: kind.data_len(), got: bytes.len() })
@@ -128,24 +138,26 @@ impl Signature {
         &self.bytes
     }
 
-    /// Checks that the key behind `signer` (f1 or f3) made this signature over `data`.
+    /// Checks that the key behind `signer` (f1, f3 or f410) made this signature over `data`.
     ///
-    /// secp256k1: ECDSA over blake2b-256 of `data`, the public key recovered and its address compared. BLS: over `data` itself.
+    /// secp256k1: ECDSA over blake2b-256 of `data`, the public key recovered and its address compared. BLS: over `data` itself. Delegated:
+    /// ECDSA over keccak-256 of `data`.
     pub fn verify(&self, data: &[u8], signer: &Address) -> Result<(), SignatureError> {
         match (self.kind, signer.payload()) {
             (SignatureKind::Secp256k1, Payload::Secp256k1(_)) => self.verify_secp256k1(data, signer),
             (SignatureKind::Bls, Payload::BLS(public)) => self.verify_bls(data, public),
-            (SignatureKind::Delegated, _) if signer.protocol() == Protocol::Delegated => Err(SignatureError::Unchecked),
+            (SignatureKind::Delegated, Payload::Delegated(_)) => {
+                let signature = self.bytes.as_slice().try_into().map_err(|_| SignatureError::Malformed)?;
+                let recovered = recover_eth(signature, data)?;
+                if recovered.to_filecoin() == *signer { Ok(()) } else { Err(SignatureError::Mismatch) }
+            }
             _ => Err(SignatureError::WrongAddress { kind: self.kind.name() }),
         }
     }
 
     fn verify_secp256k1(&self, data: &[u8], signer: &Address) -> Result<(), SignatureError> {
-        let (rs, v) = self.bytes.split_at(64);
-        let signature = EcdsaSignature::from_slice(rs).map_err(|_| SignatureError::Malformed)?;
-        let recovery = RecoveryId::from_byte(v[0]).ok_or(SignatureError::Malformed)?;
-        let public = VerifyingKey::recover_from_prehash(&blake2b_256(data), &signature, recovery)
-            .map_err(|_| SignatureError::Malformed)?;
+        let bytes = self.bytes.as_slice().try_into().map_err(|_| SignatureError::Malformed)?;
+        let public = recover(bytes, &blake2b_256(data))?;
         let recovered = Address::new_secp256k1(public.to_encoded_point(false).as_bytes())
             .expect("an uncompressed public key has the 65 bytes that are asked for");
         if recovered == *signer { Ok(()) } else { Err(SignatureError::Mismatch) }
@@ -157,6 +169,20 @@ impl Signature {
         let signature = bls_signatures::Signature::from_bytes(&self.bytes).map_err(|_| SignatureError::Malformed)?;
         if public.verify(signature, data) { Ok(()) } else { Err(SignatureError::Mismatch) }
     }
+}
+
+/// The public key that signed a hash.
+fn recover(signature: &[u8; 65], hash: &[u8; 32]) -> Result<VerifyingKey, SignatureError> {
+    let (rs, v) = signature.split_at(64);
+    let signature = EcdsaSignature::from_slice(rs).map_err(|_| SignatureError::Malformed)?;
+    let recovery = RecoveryId::from_byte(v[0]).ok_or(SignatureError::Malformed)?;
+    VerifyingKey::recover_from_prehash(hash, &signature, recovery).map_err(|_| SignatureError::Malformed)
+}
+
+/// The address in Ethereum's form whose key signed the keccak-256 of some bytes.
+pub(super) fn recover_eth(signature: &[u8; 65], data: &[u8]) -> Result<EthAddress, SignatureError> {
+    let public = recover(signature, &keccak256(data))?;
+    Ok(EthAddress::of_public_key(public.to_encoded_point(false).as_bytes()))
 }
 
 /// blake2b with 32 bytes of output: the hash that secp256k1 signatures are made over.

@@ -1,8 +1,10 @@
 //! A message with its signature.
 
 use cid::Cid;
+use fvm_shared::address::Protocol;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::eth::{EthError, EthTransaction};
 use super::{MAX_MESSAGE_SIZE, Message, MessageError, Signature, SignatureError, SignatureKind, check, cid, cid_of};
 
 /// A message and its signature. On the wire: the DAG-CBOR array `[message, type byte ‖ signature]`.
@@ -51,13 +53,29 @@ impl SignedMessage {
         }
     }
 
+    /// Checks the signature against the sender's address, f410 senders included; an ID sender has to be resolved to its key address first.
+    ///
+    /// Errors: the signature is not the sender's; what an f410 account says is no transaction of this chain.
+    pub fn verify_on(&self, chain_id: u64) -> Result<(), EthError> {
+        if self.signature.kind() != SignatureKind::Delegated {
+            return Ok(self.verify()?);
+        }
+        let sender = EthTransaction::of_signed(self, chain_id)?.sender()?;
+        if sender.to_filecoin() == self.message.from { Ok(()) } else { Err(SignatureError::Mismatch.into()) }
+    }
+
     /// Checks the signature against the sender's address; an ID sender has to be resolved to its key address first.
+    ///
+    /// Errors: the signature is not the sender's; NeedsChain: it is an f410 account's, see [`SignedMessage::verify_on`].
     pub fn verify(&self) -> Result<(), SignatureError> {
         self.verify_for(&self.message.from)
     }
 
     /// Checks the signature against `signer`, the key address behind an ID sender.
     pub fn verify_for(&self, signer: &fvm_shared::address::Address) -> Result<(), SignatureError> {
+        if self.signature.kind() == SignatureKind::Delegated && signer.protocol() == Protocol::Delegated {
+            return Err(SignatureError::NeedsChain);
+        }
         self.signature.verify(&cid(&self.message).to_bytes(), signer)
     }
 

@@ -2,10 +2,13 @@ use fvm_shared::address::Address;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL, EthError, EthTransaction, Form, INVOKE_CONTRACT};
 use super::*;
+use crate::address::{EthAddress, keccak256};
+use crate::network::LOCAL_CHAIN_ID;
 use crate::node::json::{MessageJson, SignedMessageJson};
 use crate::vectors::{self, Case};
-use crate::wallet::{Key, KeyKind};
+use crate::wallet::{Key, KeyError, KeyKind};
 
 fn message(case: &Case) -> Message {
     let json: MessageJson =
@@ -29,6 +32,8 @@ fn vectors() {
         "reject-signature.json",
         "reject-signed.json",
         "check.json",
+        "ethereum.json",
+        "reject-ethereum.json",
     ];
     for (file, cases) in vectors::walk("message", &files) {
         for case in cases {
@@ -41,6 +46,12 @@ fn vectors() {
                 "reject-signed.json" => {
                     case.check(SignedMessage::from_bytes(&case.bytes("bytes")).map(|m| json!(m.cid().to_string())));
                 }
+                "ethereum.json" => ethereum(&case),
+                "reject-ethereum.json" => case.check(
+                    EthTransaction::parse(&case.bytes("raw"), LOCAL_CHAIN_ID)
+                        .and_then(|transaction| transaction.to_signed_message())
+                        .map(|signed| json!(signed.cid().to_string())),
+                ),
                 "check.json" => case.check(check(&message(&case)).map(|()| json!("valid"))),
                 _ => unreachable!("walk knows the files"),
             }
@@ -80,6 +91,74 @@ fn signed_bytes(case: &Case) {
         "verified": signed.verify().is_ok(),
     })));
     assert_eq!(SignedMessage::from_bytes(&bytes), Ok(signed), "{}", case.name);
+}
+
+/// Both ways: the transaction gives a message, the message gives the same bytes back.
+fn ethereum(case: &Case) {
+    let raw = case.bytes("raw");
+    let transaction = EthTransaction::parse(&raw, LOCAL_CHAIN_ID).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let signed = transaction.to_signed_message().unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let message = &signed.message;
+    case.check::<EthError>(Ok(json!({
+        "hash": hex::encode(transaction.hash()),
+        "signing_hash": hex::encode(keccak256(&transaction.signing_bytes())),
+        "from": EthAddress::of(&message.from).expect("f410").to_string(),
+        "to": transaction.to.map(|to| to.to_string()),
+        "nonce": message.sequence,
+        "value": message.value.atto().to_string(),
+        "input": hex::encode(&transaction.input),
+        "gas_limit": message.gas_limit,
+        "max_fee": message.gas_fee_cap.atto().to_string(),
+        "max_priority_fee": message.gas_premium.atto().to_string(),
+    })));
+    assert_eq!(signed.verify_on(LOCAL_CHAIN_ID), Ok(()), "{}", case.name);
+    assert_eq!(signed.verify(), Err(SignatureError::NeedsChain), "{}", case.name);
+    let back = SignedMessage::from_bytes(&signed.to_bytes()).expect("its own bytes");
+    let back = EthTransaction::of_signed(&back, LOCAL_CHAIN_ID).expect("it was one");
+    assert_eq!(back.to_bytes(), raw, "{}", case.name);
+    // Another chain: another signer, or none; a changed message: another signer.
+    if transaction.form != Form::Homestead {
+        assert!(signed.verify_on(314).is_err(), "{}", case.name);
+    }
+    let mut changed = signed.clone();
+    changed.message.value += TokenAmount::from_atto(1);
+    assert!(changed.verify_on(LOCAL_CHAIN_ID).is_err(), "{}", case.name);
+}
+
+#[test]
+fn what_an_f410_account_can_say() {
+    let key = Key::from_seed(KeyKind::Delegated, b"an f410 account");
+    let mut message =
+        draft(key.address(), Address::new_id(5), TokenAmount::zero(), INVOKE_CONTRACT, RawBytes::default());
+    message.gas_limit = 1;
+    let signed = key.sign_on(message.clone(), 314).expect("a call of an actor by its id");
+    assert_eq!(signed.verify_on(314), Ok(()));
+    assert_eq!(signed.verify_on(315), Err(EthError::Signature(SignatureError::Mismatch)));
+    assert_eq!(key.sign(message.clone()), Err(KeyError::NeedsChain));
+    let refused = |change: &dyn Fn(&mut Message)| {
+        let mut message = message.clone();
+        change(&mut message);
+        match key.sign_on(message, 314) {
+            Err(KeyError::NoTransaction(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    };
+    let f1 = Key::from_seed(KeyKind::Secp256k1, b"f1").address();
+    assert_eq!(refused(&|m| m.method_num = 2), EthError::Method(2));
+    assert_eq!(refused(&|m| m.method_num = METHOD_SEND), EthError::Method(0));
+    assert_eq!(refused(&|m| m.to = f1), EthError::Recipient);
+    assert_eq!(refused(&|m| m.to = ADDRESS_MANAGER), EthError::ManagerMethod);
+    assert!(matches!(refused(&|m| m.params = RawBytes::new(vec![0x40])), EthError::Params(_)));
+    assert!(matches!(refused(&|m| m.params = RawBytes::new(vec![0x58, 1, 7])), EthError::Params(_)));
+    assert!(matches!(refused(&|m| m.params = RawBytes::new(vec![0x41, 7, 7])), EthError::Params(_)));
+    assert!(matches!(refused(&|m| m.params = RawBytes::new(vec![0x83, 1, 2, 3])), EthError::Params(_)));
+    assert_eq!(refused(&|m| m.value = TokenAmount::from_atto(-1)), EthError::Amount);
+    let other = Key::from_seed(KeyKind::Delegated, b"another");
+    assert_eq!(other.sign_on(message.clone(), 314), Err(KeyError::NotTheSender));
+    message.to = ADDRESS_MANAGER;
+    message.method_num = CREATE_EXTERNAL;
+    message.params = eth::params(&[1, 2, 3]);
+    assert_eq!(key.sign_on(message, 314).expect("a deployment").verify_on(314), Ok(()));
 }
 
 #[test]
@@ -159,5 +238,8 @@ proptest! {
             prop_assert_eq!(signed.to_bytes(), bytes.clone());
         }
         let _ = Signature::from_bytes(&bytes);
+        if let Ok(transaction) = EthTransaction::parse(&bytes, LOCAL_CHAIN_ID) {
+            prop_assert_eq!(transaction.to_bytes(), bytes);
+        }
     }
 }

@@ -10,18 +10,20 @@ use rand::rngs::OsRng;
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::address::{EthAddress, keccak256};
+use crate::message::eth::{EthError, EthTransaction};
 use crate::message::{self, Message, Signature, SignatureKind, SignedMessage};
 
-/// The kinds of key that can sign a message to a native actor.
-///
-/// f410 accounts are missing on purpose: their messages can carry one method number only (`InvokeContract`), so they cannot call an actor
-/// like ours.
+/// The kinds of key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyKind {
     /// ECDSA over secp256k1; addresses begin with `f1`.
     Secp256k1,
     /// BLS12-381; addresses begin with `f3`.
     Bls,
+    /// ECDSA over secp256k1 as Ethereum has it; addresses begin with `f410`, or `0x`. What such an account says is an Ethereum transaction:
+    /// it calls contracts and creates them, but cannot name a method of any other actor.
+    Delegated,
 }
 
 impl KeyKind {
@@ -35,6 +37,7 @@ impl KeyKind {
         match name {
             "secp256k1" => Some(Self::Secp256k1),
             "bls" => Some(Self::Bls),
+            "delegated" => Some(Self::Delegated),
             _ => None,
         }
     }
@@ -43,6 +46,7 @@ impl KeyKind {
         match self {
             Self::Secp256k1 => SignatureKind::Secp256k1,
             Self::Bls => SignatureKind::Bls,
+            Self::Delegated => SignatureKind::Delegated,
         }
     }
 }
@@ -75,12 +79,18 @@ pub enum KeyError {
     /// The hex does not hold `{"Type":…,"PrivateKey":…}`.
     #[error("the key file's hexadecimal digits do not hold a Lotus key: {0}")]
     NotLotus(&'static str),
-    /// A kind of key that cannot sign for a native actor.
-    #[error("`{0}` keys are not supported: use a secp256k1 or a bls key")]
+    /// A kind of key that signs no messages.
+    #[error("`{0}` keys are not supported: use a secp256k1, a bls or a delegated key")]
     Unsupported(String),
     /// The message is from somebody else.
     #[error("the message is from another address than the key's")]
     NotTheSender,
+    /// An f410 account signs for one chain.
+    #[error("a delegated key signs for one chain: its chain id is needed")]
+    NeedsChain,
+    /// What an f410 account cannot say.
+    #[error("an f410 account (0x…) can only call contracts, create them and pay: {0}")]
+    NoTransaction(EthError),
 }
 
 impl Key {
@@ -105,7 +115,7 @@ impl Key {
             input.extend_from_slice(seed);
             let hash = Zeroizing::new(message::blake2b_256(&input));
             let candidate = match kind {
-                KeyKind::Secp256k1 => hash,
+                KeyKind::Secp256k1 | KeyKind::Delegated => hash,
                 KeyKind::Bls => bls_bytes(&bls_signatures::PrivateKey::new(hash.as_slice())),
             };
             if let Ok(key) = Self::from_secret(kind, candidate.as_slice()) {
@@ -115,7 +125,7 @@ impl Key {
         unreachable!("256 hashes in a row above the order of the curve: the chance is below 2^-30000")
     }
 
-    /// Takes the 32 secret bytes: big-endian for secp256k1, little-endian for BLS, as Lotus stores them.
+    /// Takes the 32 secret bytes: big-endian for secp256k1 and delegated keys, little-endian for BLS, as Lotus stores them.
     ///
     /// Errors: another length; zero; not below the order of the curve.
     pub fn from_secret(kind: KeyKind, secret: &[u8]) -> Result<Self, KeyError> {
@@ -126,10 +136,15 @@ impl Key {
             return Err(KeyError::OutOfRange(kind.name()));
         }
         let address = match kind {
-            KeyKind::Secp256k1 => {
+            KeyKind::Secp256k1 | KeyKind::Delegated => {
                 let key = SigningKey::from_slice(secret.as_slice()).map_err(|_| KeyError::OutOfRange(kind.name()))?;
-                Address::new_secp256k1(key.verifying_key().to_encoded_point(false).as_bytes())
-                    .expect("an uncompressed public key has the 65 bytes that are asked for")
+                let public = key.verifying_key().to_encoded_point(false);
+                if kind == KeyKind::Delegated {
+                    EthAddress::of_public_key(public.as_bytes()).to_filecoin()
+                } else {
+                    Address::new_secp256k1(public.as_bytes())
+                        .expect("an uncompressed public key has the 65 bytes that are asked for")
+                }
             }
             KeyKind::Bls => {
                 let key = bls_signatures::PrivateKey::from_bytes(secret.as_slice())
@@ -146,7 +161,7 @@ impl Key {
         self.kind
     }
 
-    /// The address that the key speaks for (f1 or f3).
+    /// The address that the key speaks for (f1, f3 or f410).
     pub fn address(&self) -> Address {
         self.address
     }
@@ -156,18 +171,11 @@ impl Key {
         &self.secret
     }
 
-    /// Signs some bytes. Both kinds are deterministic.
+    /// Signs some bytes. All kinds are deterministic.
     pub fn sign_bytes(&self, data: &[u8]) -> Signature {
         let bytes = match self.kind {
-            KeyKind::Secp256k1 => {
-                let key = SigningKey::from_slice(self.secret.as_slice()).expect("checked when the key was made");
-                let (signature, recovery) = key
-                    .sign_prehash_recoverable(&message::blake2b_256(data))
-                    .expect("signing fails only for a hash of less than half the curve's length");
-                let mut bytes = signature.to_vec();
-                bytes.push(recovery.to_byte());
-                bytes
-            }
+            KeyKind::Secp256k1 => self.sign_hash(&message::blake2b_256(data)),
+            KeyKind::Delegated => self.sign_hash(&keccak256(data)),
             KeyKind::Bls => bls_signatures::PrivateKey::from_bytes(self.secret.as_slice())
                 .expect("checked when the key was made")
                 .sign(data)
@@ -176,10 +184,40 @@ impl Key {
         Signature::new(self.kind.signature(), bytes).expect("each kind signs with its own length")
     }
 
+    /// r, s, v.
+    fn sign_hash(&self, hash: &[u8; 32]) -> Vec<u8> {
+        let key = SigningKey::from_slice(self.secret.as_slice()).expect("checked when the key was made");
+        let (signature, recovery) = key
+            .sign_prehash_recoverable(hash)
+            .expect("signing fails only for a hash of less than half the curve's length");
+        let mut bytes = signature.to_vec();
+        bytes.push(recovery.to_byte());
+        bytes
+    }
+
+    /// Signs a message for the chain with this id. It has to be from this key's address; f1 and f3 keys also sign for the ID address that
+    /// stands for them.
+    ///
+    /// Errors: the message is from another key's address; NoTransaction: an f410 account cannot say this.
+    pub fn sign_on(&self, message: Message, chain_id: u64) -> Result<SignedMessage, KeyError> {
+        if self.kind != KeyKind::Delegated {
+            return self.sign(message);
+        }
+        if message.from != self.address {
+            return Err(KeyError::NotTheSender);
+        }
+        let transaction = EthTransaction::of_message(&message, chain_id).map_err(KeyError::NoTransaction)?;
+        let signature = self.sign_bytes(&transaction.signing_bytes());
+        Ok(SignedMessage { message, signature })
+    }
+
     /// Signs a message that is from this key's address, or from the ID address that stands for it.
     ///
-    /// Errors: the message is from another key's address.
+    /// Errors: the message is from another key's address; NeedsChain: delegated keys sign with [`Key::sign_on`].
     pub fn sign(&self, message: Message) -> Result<SignedMessage, KeyError> {
+        if self.kind == KeyKind::Delegated {
+            return Err(KeyError::NeedsChain);
+        }
         let is_id = message.from.protocol() == fvm_shared::address::Protocol::ID;
         if message.from != self.address && !is_id {
             return Err(KeyError::NotTheSender);

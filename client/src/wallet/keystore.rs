@@ -13,7 +13,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{Key, KeyError, KeyKind};
-use crate::address::{self, Prefix};
+use crate::address::{self, EthAddress, Prefix};
 use crate::home::{FileError, create_private, read_private, remove, replace_private};
 
 const DEFAULT: &str = "default";
@@ -241,6 +241,7 @@ fn kind_of(address: &Address) -> Option<KeyKind> {
     match address.protocol() {
         Protocol::Secp256k1 => Some(KeyKind::Secp256k1),
         Protocol::BLS => Some(KeyKind::Bls),
+        Protocol::Delegated => EthAddress::of(address).map(|_| KeyKind::Delegated),
         _ => None,
     }
 }

@@ -31,11 +31,16 @@ impl Drop for LotusKey {
 }
 
 impl Key {
-    /// Reads the text of a Lotus key file; white space around it is allowed.
+    /// Reads the text of a Lotus key file, or the 64 digits by which Ethereum's wallets export a key; white space around it is allowed.
     ///
-    /// Errors: not hex; not a Lotus key; a kind that cannot sign for a native actor; a secret out of range.
+    /// Errors: not hex; not a key; a kind that signs no messages; a secret out of range.
     pub fn import(text: &str) -> Result<Self, KeyError> {
-        let json = Zeroizing::new(hex::decode(text.trim()).map_err(|_| KeyError::NotHex)?);
+        let text = text.trim();
+        let json = Zeroizing::new(hex::decode(text.strip_prefix("0x").unwrap_or(text)).map_err(|_| KeyError::NotHex)?);
+        // A key file's JSON may be as short as a key.
+        if json.len() == 32 && serde_json::from_slice::<serde::de::IgnoredAny>(&json).is_err() {
+            return Self::from_secret(KeyKind::Delegated, &json);
+        }
         // serde_json's own sentence could repeat a piece of the secret.
         let file: LotusKey = serde_json::from_slice(&json).map_err(|_| KeyError::NotLotus("no Type and PrivateKey"))?;
         let kind = match &file.r#type {
@@ -44,6 +49,7 @@ impl Key {
             }
             LotusKind::Number(1) => KeyKind::Secp256k1,
             LotusKind::Number(2) => KeyKind::Bls,
+            LotusKind::Number(3) => KeyKind::Delegated,
             LotusKind::Number(other) => return Err(KeyError::Unsupported(other.to_string())),
         };
         let secret = Zeroizing::new(

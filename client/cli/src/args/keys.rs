@@ -30,6 +30,8 @@ pub enum Kind {
     Secp256k1,
     /// BLS12-381; addresses begin with f3.
     Bls,
+    /// Ethereum's; addresses begin with f410, or 0x. Calls contracts only.
+    Delegated,
 }
 
 /// `bauta key`.

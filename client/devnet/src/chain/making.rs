@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use anyhow::{Context, Result, ensure};
+use bauta_client::message::eth::EthTransaction;
 use bauta_client::message::{SignatureKind, SignedMessage};
 use bls_signatures::Serialize as _;
 use cid::Cid;
@@ -36,7 +37,14 @@ pub(super) struct Making {
 
 impl Making {
     /// Runs a message and notes all that a block says about it. One that cannot be paid for leaves the mempool unrun.
-    pub fn run(&mut self, store: &Rc<Store>, vm: &mut Vm, pending: Pending, epoch: ChainEpoch) -> Result<()> {
+    pub fn run(
+        &mut self,
+        store: &Rc<Store>,
+        vm: &mut Vm,
+        pending: Pending,
+        epoch: ChainEpoch,
+        chain_id: u64,
+    ) -> Result<()> {
         let SignedMessage { message, signature } = &pending.signed;
         let outcome = vm.explicit(message.clone(), pending.signed.on_chain_len())?;
         if !outcome.includable {
@@ -55,6 +63,9 @@ impl Making {
         } else {
             store.put_keyed(&pending.cid, &pending.signed.to_bytes())?;
             self.secp256k1.push(pending.cid);
+            if let Ok(transaction) = EthTransaction::of_signed(&pending.signed, chain_id) {
+                self.places.push((tipset::transaction_cid(&transaction.hash()), Place { epoch, index }));
+            }
             self.places.push((pending.cid, Place { epoch, index }));
         }
         if !outcome.events.is_empty() {

@@ -184,7 +184,7 @@ impl Chain {
             }
         }
         for pending in selected {
-            made.run(&self.store, &mut vm, pending, epoch)?;
+            made.run(&self.store, &mut vm, pending, epoch, self.network.chain_id)?;
         }
         vm.cron()?;
         let state = vm.flush()?;

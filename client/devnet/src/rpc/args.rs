@@ -18,11 +18,18 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(super) fn new(method: &'static str, want: usize, params: Value, service: &Service) -> Result<Self, RpcError> {
-        let values = positional(params)?;
-        if values.len() != want {
+    pub(super) fn new(
+        method: &'static str,
+        least: usize,
+        want: usize,
+        params: Value,
+        service: &Service,
+    ) -> Result<Self, RpcError> {
+        let mut values = positional(params)?;
+        if !(least..=want).contains(&values.len()) {
             return Err(RpcError::arity(method, values.len(), want));
         }
+        values.resize(want, Value::Null);
         Ok(Self { method, values, url: service.url.clone() })
     }
 

@@ -15,12 +15,16 @@ pub struct RpcError {
     pub code: i64,
     /// The sentence.
     pub message: String,
+    /// What else a program may want to know, where Lotus says it.
+    pub data: Option<Value>,
 }
 
 const APPLICATION: i64 = 1;
 const OUT_OF_GAS: i64 = 2;
 const EXECUTION_REVERTED: i64 = 3;
 const ACTOR_NOT_FOUND: i64 = 11;
+const NULL_ROUND: i64 = 12;
+const LIMIT_EXCEEDED: i64 = -32005;
 const PARSE: i64 = -32700;
 const INVALID_REQUEST: i64 = -32600;
 const METHOD_NOT_FOUND: i64 = -32601;
@@ -29,11 +33,11 @@ const INVALID_PARAMS: i64 = -32602;
 impl RpcError {
     /// The node could not do what was asked.
     pub fn application(message: impl Into<String>) -> Self {
-        Self { code: APPLICATION, message: message.into() }
+        Self { code: APPLICATION, message: message.into(), data: None }
     }
 
     pub(crate) fn actor_not_found() -> Self {
-        Self { code: ACTOR_NOT_FOUND, message: "actor not found".into() }
+        Self { code: ACTOR_NOT_FOUND, message: "actor not found".into(), data: None }
     }
 
     /// An address that is not on chain, in the words of most of Lotus's methods.
@@ -43,33 +47,53 @@ impl RpcError {
     }
 
     pub(crate) fn reverted(message: impl Into<String>) -> Self {
-        Self { code: EXECUTION_REVERTED, message: message.into() }
+        Self { code: EXECUTION_REVERTED, message: message.into(), data: None }
+    }
+
+    /// The same with what the contract returned, in hex: Ethereum's tools read their own errors out of it.
+    pub(crate) fn reverted_with(message: String, data: String) -> Self {
+        Self { data: Some(data.into()), ..Self::reverted(message) }
+    }
+
+    /// An epoch without a tipset.
+    pub(crate) fn null_round(epoch: i64) -> Self {
+        let message = format!("requested epoch was a null round ({epoch})");
+        Self { code: NULL_ROUND, message, data: Some(epoch.into()) }
+    }
+
+    /// More than one answer holds.
+    pub(crate) fn limit(message: String) -> Self {
+        Self { code: LIMIT_EXCEEDED, message, data: None }
     }
 
     pub(crate) fn unknown_method(name: &str) -> Self {
-        Self { code: METHOD_NOT_FOUND, message: format!("method '{name}' not found") }
+        Self { code: METHOD_NOT_FOUND, message: format!("method '{name}' not found"), data: None }
     }
 
     /// A method that answers more than once, where only one answer can be given.
     pub(crate) fn no_channel(name: &str) -> Self {
         let message = format!("method '{name}' not supported in this mode (no out channel support)");
-        Self { code: METHOD_NOT_FOUND, message }
+        Self { code: METHOD_NOT_FOUND, message, data: None }
     }
 
     pub(crate) fn arity(name: &str, got: usize, want: usize) -> Self {
-        Self { code: INVALID_PARAMS, message: format!("wrong param count (method '{name}'): {got} != {want}") }
+        Self {
+            code: INVALID_PARAMS,
+            message: format!("wrong param count (method '{name}'): {got} != {want}"),
+            data: None,
+        }
     }
 
     pub(crate) fn param(name: &str, reason: impl std::fmt::Display) -> Self {
-        Self { code: PARSE, message: format!("unmarshaling params for '{name}': {reason}") }
+        Self { code: PARSE, message: format!("unmarshaling params for '{name}': {reason}"), data: None }
     }
 
     pub(crate) fn parse(reason: impl std::fmt::Display) -> Self {
-        Self { code: PARSE, message: format!("unmarshaling request: {reason}") }
+        Self { code: PARSE, message: format!("unmarshaling request: {reason}"), data: None }
     }
 
     pub(crate) fn invalid_request(reason: &str) -> Self {
-        Self { code: INVALID_REQUEST, message: reason.to_owned() }
+        Self { code: INVALID_REQUEST, message: reason.to_owned(), data: None }
     }
 
     /// The HTTP status that go-jsonrpc answers with.
@@ -82,7 +106,11 @@ impl RpcError {
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        json!({ "code": self.code, "message": self.message })
+        let mut error = json!({ "code": self.code, "message": self.message });
+        if let Some(data) = &self.data {
+            error["data"] = data.clone();
+        }
+        error
     }
 }
 

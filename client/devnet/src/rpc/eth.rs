@@ -1,113 +1,106 @@
-//! What Ethereum's tools read of a Filecoin chain. There are no contracts here, so no transactions either.
+//! The chain as Ethereum's tools see it: a tipset is a block, a message is a transaction.
 //!
-//! Source: lotus `node/impl/eth`; address forms: FIP-0055.
+//! As on Lotus, `latest` is the head's parent, the last tipset whose messages' results are on the chain; a block's hash is the digest
+//! of its tipset key's CID; a transaction's hash is Ethereum's for messages of f410 accounts, and the digest of the message's CID for
+//! all others. Every method is served under Lotus's name, too (`Filecoin.EthCall`).
+//!
+//! Source: lotus `node/impl/eth`; Ethereum execution-apis; address forms: FIP-0055.
 
-use fvm_shared::address::Address;
-use fvm_shared::bigint::Sign;
-use fvm_shared::clock::ChainEpoch;
-use fvm_shared::state::ActorState;
-use serde_json::Value;
+mod accounts;
+mod block_param;
+mod blocks;
+mod bloom;
+mod calls;
+mod fees;
+mod filters;
+mod forms;
+mod logs;
+mod subscription;
+mod transactions;
+
+use serde_json::{Value, json};
 
 use super::args::answer;
 use super::{Answer, Args, Method, RpcError};
 use crate::chain::Chain;
-use crate::records::TipsetRecord;
-use crate::state::State;
-use crate::vm::BASE_FEE;
+
+pub(crate) use filters::Filters;
+pub(super) use subscription::{Subscription, is_known, new_id};
+pub(crate) use transactions::hash_of;
 
 pub(super) const METHODS: &[Method] = &[
-    Method::read("eth_chainId", 0, chain_id),
-    Method::read("Filecoin.EthChainId", 0, chain_id),
-    Method::read("eth_blockNumber", 0, block_number),
-    Method::read("Filecoin.EthBlockNumber", 0, block_number),
-    Method::read("eth_getBalance", 2, balance),
-    Method::read("Filecoin.EthGetBalance", 2, balance),
-    Method::read("eth_getTransactionCount", 2, transaction_count),
-    Method::read("Filecoin.EthGetTransactionCount", 2, transaction_count),
-    Method::read("eth_gasPrice", 0, gas_price),
-    Method::read("Filecoin.EthGasPrice", 0, gas_price),
-    Method::read("net_version", 0, net_version),
-    Method::read("Filecoin.NetVersion", 0, net_version),
+    Method::read("Filecoin.Web3ClientVersion", 0, client_version).also("web3_clientVersion"),
+    Method::read("Filecoin.NetVersion", 0, net_version).also("net_version"),
+    Method::read("Filecoin.NetListening", 0, |_, _| answer(true)).also("net_listening"),
+    Method::read("Filecoin.EthProtocolVersion", 0, protocol_version).also("eth_protocolVersion"),
+    Method::read("Filecoin.EthChainId", 0, chain_id).also("eth_chainId"),
+    Method::read("Filecoin.EthSyncing", 0, |_, _| answer(false)).also("eth_syncing"),
+    Method::read("Filecoin.EthAccounts", 0, |_, _| answer(json!([]))).also("eth_accounts"),
+    Method::read("Filecoin.EthBlockNumber", 0, blocks::number).also("eth_blockNumber"),
+    // Accounts.
+    Method::read("Filecoin.EthGetBalance", 2, accounts::balance).also("eth_getBalance"),
+    Method::read("Filecoin.EthGetTransactionCount", 2, accounts::transaction_count).also("eth_getTransactionCount"),
+    Method::read("Filecoin.EthGetCode", 2, accounts::code).also("eth_getCode"),
+    Method::read("Filecoin.EthGetStorageAt", 3, accounts::storage).also("eth_getStorageAt"),
+    Method::read("Filecoin.EthAddressToFilecoinAddress", 1, accounts::to_filecoin),
+    Method::read("Filecoin.FilecoinAddressToEthAddress", 2, accounts::to_eth).least(1),
+    // Fees.
+    Method::read("Filecoin.EthBaseFee", 0, fees::base_fee).also("eth_baseFee"),
+    Method::read("Filecoin.EthGasPrice", 0, fees::gas_price).also("eth_gasPrice"),
+    Method::read("Filecoin.EthMaxPriorityFeePerGas", 0, fees::priority_fee).also("eth_maxPriorityFeePerGas"),
+    Method::read("Filecoin.EthFeeHistory", 3, fees::history).least(2).also("eth_feeHistory"),
+    // Calls.
+    Method::read("Filecoin.EthCall", 2, calls::call).least(1).also("eth_call"),
+    Method::read("Filecoin.EthEstimateGas", 2, calls::estimate).least(1).also("eth_estimateGas"),
+    // Transactions.
+    Method::settle("Filecoin.EthSendRawTransaction", 1, transactions::send).also("eth_sendRawTransaction"),
+    Method::settle("Filecoin.EthSendRawTransactionUntrusted", 1, transactions::send),
+    Method::read("Filecoin.EthGetTransactionByHash", 1, transactions::by_hash).also("eth_getTransactionByHash"),
+    Method::read("Filecoin.EthGetTransactionReceipt", 1, transactions::receipt).also("eth_getTransactionReceipt"),
+    Method::read("Filecoin.EthGetTransactionByBlockHashAndIndex", 2, transactions::by_block_hash)
+        .also("eth_getTransactionByBlockHashAndIndex"),
+    Method::read("Filecoin.EthGetTransactionByBlockNumberAndIndex", 2, transactions::by_block_number)
+        .also("eth_getTransactionByBlockNumberAndIndex"),
+    Method::read("Filecoin.EthGetMessageCidByTransactionHash", 1, transactions::message_cid),
+    Method::read("Filecoin.EthGetTransactionHashByCid", 1, transactions::hash_by_cid),
+    // Blocks.
+    Method::read("Filecoin.EthGetBlockByNumber", 2, blocks::by_number).also("eth_getBlockByNumber"),
+    Method::read("Filecoin.EthGetBlockByHash", 2, blocks::by_hash).also("eth_getBlockByHash"),
+    Method::read("Filecoin.EthGetBlockReceipts", 1, blocks::receipts).also("eth_getBlockReceipts"),
+    Method::read("Filecoin.EthGetBlockTransactionCountByNumber", 1, blocks::count_by_number)
+        .also("eth_getBlockTransactionCountByNumber"),
+    Method::read("Filecoin.EthGetBlockTransactionCountByHash", 1, blocks::count_by_hash)
+        .also("eth_getBlockTransactionCountByHash"),
+    // Logs.
+    Method::read("Filecoin.EthGetLogs", 1, logs::get).also("eth_getLogs"),
+    Method::read("Filecoin.EthNewFilter", 1, filters::new_logs).also("eth_newFilter"),
+    Method::read("Filecoin.EthNewBlockFilter", 0, filters::new_blocks).also("eth_newBlockFilter"),
+    Method::read("Filecoin.EthNewPendingTransactionFilter", 0, filters::new_pending)
+        .also("eth_newPendingTransactionFilter"),
+    Method::read("Filecoin.EthGetFilterChanges", 1, filters::changes).also("eth_getFilterChanges"),
+    Method::read("Filecoin.EthGetFilterLogs", 1, filters::all_logs).also("eth_getFilterLogs"),
+    Method::read("Filecoin.EthUninstallFilter", 1, filters::uninstall).also("eth_uninstallFilter"),
+    // Over WebSocket these are the connection's.
+    Method::read("Filecoin.EthSubscribe", 2, no_callbacks).least(1).also("eth_subscribe"),
+    Method::read("Filecoin.EthUnsubscribe", 1, no_callbacks).also("eth_unsubscribe"),
 ];
 
-/// The namespace of the Ethereum address manager, f410.
-const EAM: u64 = 10;
-
-fn chain_id(chain: &mut Chain, _: &Args) -> Answer {
-    answer(format!("{:#x}", chain.network().chain_id))
+fn client_version(_: &mut Chain, _: &Args) -> Answer {
+    answer(format!("bauta-devnet/{}", env!("CARGO_PKG_VERSION")))
 }
 
 fn net_version(chain: &mut Chain, _: &Args) -> Answer {
     answer(chain.network().chain_id.to_string())
 }
 
-fn gas_price(_: &mut Chain, _: &Args) -> Answer {
-    answer(format!("{BASE_FEE:#x}"))
+fn protocol_version(chain: &mut Chain, _: &Args) -> Answer {
+    answer(forms::quantity(chain.network().version.into()))
 }
 
-/// The last tipset whose messages' results are on the chain: the head's parent.
-fn executed(chain: &Chain) -> Result<TipsetRecord, RpcError> {
-    Ok(match chain.head().height.checked_sub(1) {
-        Some(before) if before >= 0 => chain.store().tipset_at_or_before(before)?,
-        _ => None,
-    }
-    .unwrap_or_else(|| chain.head().clone()))
+fn chain_id(chain: &mut Chain, _: &Args) -> Answer {
+    answer(forms::quantity(chain.network().chain_id))
 }
 
-fn block_number(chain: &mut Chain, _: &Args) -> Answer {
-    answer(format!("{:#x}", executed(chain)?.height))
-}
-
-fn balance(chain: &mut Chain, args: &Args) -> Answer {
-    let actor = actor(chain, args)?;
-    let (sign, digits) = actor.map(|a| a.balance.atto().clone()).unwrap_or_default().into_parts();
-    if sign == Sign::Minus {
-        return Err(RpcError::application("a negative balance"));
-    }
-    answer(format!("{digits:#x}"))
-}
-
-fn transaction_count(chain: &mut Chain, args: &Args) -> Answer {
-    answer(format!("{:#x}", actor(chain, args)?.map_or(0, |a| a.sequence)))
-}
-
-/// The actor of the first param in the state after the block of the second.
-fn actor(chain: &Chain, args: &Args) -> Result<Option<ActorState>, RpcError> {
-    let address = address(args, 0)?;
-    let block: Value = args.get(1)?;
-    let number = block.get("blockNumber").unwrap_or(&block);
-    let record = match number.as_str() {
-        Some("earliest") => chain.store().tipset_at_or_before(0)?,
-        Some("latest" | "pending" | "safe" | "finalized") => Some(executed(chain)?),
-        Some(text) => at(chain, args, text)?,
-        None => {
-            return Err(
-                args.refuse(1, "a block is a number in hex or one of earliest, latest, safe, finalized, pending")
-            );
-        }
-    };
-    let record = record.ok_or_else(|| RpcError::application("there is no such block"))?;
-    Ok(State::at(chain.store(), &record.state)?.actor(&address)?)
-}
-
-fn at(chain: &Chain, args: &Args, text: &str) -> Result<Option<TipsetRecord>, RpcError> {
-    let height = text.strip_prefix("0x").and_then(|digits| ChainEpoch::from_str_radix(digits, 16).ok());
-    let height = height.filter(|h| *h >= 0).ok_or_else(|| args.refuse(1, format!("not a block number: {text:.80}")))?;
-    if height > chain.head().height {
-        return Err(RpcError::application("requested a future epoch (beyond 'latest')"));
-    }
-    Ok(chain.store().tipset_at_or_before(height)?)
-}
-
-/// An Ethereum address: `ff`, zeros and an id for an actor without a delegated address, else f410.
-fn address(args: &Args, index: usize) -> Result<Address, RpcError> {
-    let text: String = args.get(index)?;
-    let bytes = text.strip_prefix("0x").and_then(|digits| hex::decode(digits).ok());
-    let bytes: [u8; 20] = bytes
-        .and_then(|b| b.try_into().ok())
-        .ok_or_else(|| args.refuse(index, format!("not an Ethereum address: {text:.80}")))?;
-    match bytes {
-        [0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, id @ ..] => Ok(Address::new_id(u64::from_be_bytes(id))),
-        sub => Address::new_delegated(EAM, &sub).map_err(|e| args.refuse(index, e)),
-    }
+fn no_callbacks(_: &mut Chain, _: &Args) -> Result<Value, RpcError> {
+    Err(RpcError::application("connection doesn't support callbacks"))
 }

@@ -22,7 +22,7 @@ use crate::tipset;
 
 pub(super) const METHODS: &[Method] = &[
     Method::read("Filecoin.StateSearchMsg", 4, search),
-    Method { name: "Filecoin.StateWaitMsg", params: 4, run: Run::Wait },
+    Method { name: "Filecoin.StateWaitMsg", alias: None, least: 4, params: 4, run: Run::Wait },
 ];
 
 /// How long a request is held open.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::ws::{Message, WebSocket};
 use futures::{SinkExt as _, StreamExt as _};
@@ -12,7 +13,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::http::{self, failed};
 use super::subscription::{Channel, Subscription, is_known};
-use super::{RpcError, Service};
+use super::{RpcError, Service, eth};
 
 /// Calls of one connection at a time; the next one waits.
 const MAX_CALLS: usize = 64;
@@ -20,6 +21,9 @@ const MAX_CALLS: usize = 64;
 const MAX_CHANNELS: usize = 64;
 /// Texts that wait to be read by the other side.
 const QUEUE: usize = 256;
+
+/// Connections since the start.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 /// Serves one connection until it ends.
 pub(super) async fn speak(socket: WebSocket, service: Service, old: bool) {
@@ -34,7 +38,9 @@ pub(super) async fn speak(socket: WebSocket, service: Service, old: bool) {
             }
         }
     });
-    let mut connection = Connection { service, old, out, running, channels: HashMap::new(), next: 1 };
+    let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+    let (channels, subscriptions) = (HashMap::new(), HashMap::new());
+    let mut connection = Connection { service, old, out, running, channels, subscriptions, number, next: 1 };
     let permits = Arc::new(Semaphore::new(MAX_CALLS));
     while let Some(Ok(frame)) = frames.next().await {
         let body = match frame {
@@ -59,6 +65,10 @@ struct Connection {
     running: JoinSet<()>,
     /// By the id of the call that opened it, as JSON: number and task.
     channels: HashMap<String, (u64, AbortHandle)>,
+    /// Ethereum's, by their names as JSON.
+    subscriptions: HashMap<String, AbortHandle>,
+    /// Its own number and that of the next channel.
+    number: u64,
     next: u64,
 }
 
@@ -71,6 +81,15 @@ impl Connection {
         };
         match call["method"].as_str() {
             Some("xrpc.cancel") => self.cancel(&call["params"]).await,
+            Some(name) if eth::is_known(name) => {
+                let opened = eth::Subscription::new(call["params"].clone());
+                self.open_eth(call["id"].clone(), opened).await
+            }
+            Some("eth_unsubscribe" | "Filecoin.EthUnsubscribe") => {
+                let subscription = self.subscriptions.remove(&call["params"][0].to_string());
+                subscription.iter().for_each(AbortHandle::abort);
+                self.send(&json!({ "jsonrpc": "2.0", "id": call["id"], "result": subscription.is_some() })).await
+            }
             Some(name) if is_known(name) => {
                 let opened = Subscription::new(name, call["params"].clone());
                 self.open(call["id"].clone(), opened).await
@@ -110,6 +129,26 @@ impl Connection {
             let _ = out.send(closed(number).to_string()).await;
         });
         self.channels.insert(id.to_string(), (number, task));
+        true
+    }
+
+    async fn open_eth(&mut self, id: Value, opened: Result<eth::Subscription, RpcError>) -> bool {
+        self.subscriptions.retain(|_, task| !task.is_finished());
+        let subscription = match opened {
+            Ok(_) if self.subscriptions.len() >= MAX_CHANNELS => {
+                let error = RpcError::application(format!("at most {MAX_CHANNELS} subscriptions on one connection"));
+                return self.send(&failed(id, &error).1).await;
+            }
+            Ok(subscription) => subscription,
+            Err(error) => return self.send(&failed(id, &error).1).await,
+        };
+        let name = eth::new_id(self.number, self.next);
+        self.next += 1;
+        if !self.send(&json!({ "jsonrpc": "2.0", "id": id, "result": name })).await {
+            return false;
+        }
+        let task = self.running.spawn(subscription.run(self.service.clone(), self.out.clone(), name));
+        self.subscriptions.insert(json!(name).to_string(), task);
         true
     }
 

@@ -1,2 +1,2 @@
 //! The `eam` module.
-bauta_system_actors::export!(others::eam);
+bauta_system_actors::export!(open eam::invoke);

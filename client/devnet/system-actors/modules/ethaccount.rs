@@ -1,2 +1,2 @@
 //! The `ethaccount` module.
-bauta_system_actors::export!(others::ethaccount);
+bauta_system_actors::export!(ethaccount::invoke);

@@ -1,2 +1,2 @@
 //! The `evm` module.
-bauta_system_actors::export!(others::evm);
+bauta_system_actors::export!(open evm::invoke);

@@ -1,2 +1,2 @@
 //! The `placeholder` module.
-bauta_system_actors::export!(others::placeholder);
+bauta_system_actors::export!(open others::placeholder);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use fvm_ipld_encoding::ipld_block::IpldBlock;
 use fvm_shared::error::ExitCode;
 
 /// An exit code with a reason. The code is what the caller sees; the reason only reaches the logs.
@@ -11,6 +12,15 @@ pub struct Failure {
     pub code: ExitCode,
     /// Reason, in words.
     pub why: Cow<'static, str>,
+    /// What the caller is given beside the code: a contract's reason.
+    pub data: Option<IpldBlock>,
+}
+
+impl Failure {
+    /// With data for the caller.
+    pub fn with(self, data: Option<IpldBlock>) -> Self {
+        Self { data, ..self }
+    }
 }
 
 /// The usual result of everything here.
@@ -18,7 +28,7 @@ pub type Result<T> = std::result::Result<T, Failure>;
 
 /// A failure with any exit code.
 pub fn failure(code: ExitCode, why: impl Into<Cow<'static, str>>) -> Failure {
-    Failure { code, why: why.into() }
+    Failure { code, why: why.into(), data: None }
 }
 
 /// Exit 16: a param is out of bounds.

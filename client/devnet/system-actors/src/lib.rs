@@ -11,6 +11,8 @@ pub mod abi;
 #[cfg(target_arch = "wasm32")]
 pub mod actors;
 mod blocks;
+#[cfg(target_arch = "wasm32")]
+pub mod eth;
 mod failure;
 pub mod market;
 pub mod method;
@@ -41,17 +43,23 @@ pub const MANIFEST: [&str; 16] = [
     "ethaccount",
 ];
 
-/// Exports one actor's `invoke` from a Wasm module.
+/// Exports one actor's `invoke` from a Wasm module; an `open` one serves everybody, whatever the method.
 #[macro_export]
 macro_rules! export {
+    (open $handler:path) => {
+        $crate::export!(run_open, $handler);
+    };
     ($handler:path) => {
+        $crate::export!(run, $handler);
+    };
+    ($run:ident, $handler:path) => {
         /// Called by the VM for every message.
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code)]
         #[unsafe(no_mangle)]
         extern "C" fn invoke(params: u32) -> u32 {
             use $crate::actors::*;
-            $crate::runtime::run(params, $handler)
+            $crate::runtime::$run(params, $handler)
         }
     };
 }

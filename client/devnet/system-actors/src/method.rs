@@ -117,6 +117,24 @@ pub mod market {
     /// Sent by the market to a client that is not an account.
     pub const MARKET_NOTIFY_DEAL: u64 = 4186741094;
 }
+/// The Ethereum address manager.
+pub mod eam {
+    #![allow(missing_docs)]
+    pub const CREATE: u64 = 2;
+    pub const CREATE2: u64 = 3;
+    pub const CREATE_EXTERNAL: u64 = 4;
+}
+/// Contracts.
+pub mod evm {
+    #![allow(missing_docs)]
+    pub const RESURRECT: u64 = 2;
+    pub const GET_BYTECODE: u64 = 3;
+    pub const GET_BYTECODE_HASH: u64 = 4;
+    pub const GET_STORAGE_AT: u64 = 5;
+    pub const INVOKE_CONTRACT_DELEGATE: u64 = 6;
+    /// FRC-0042 `InvokeEVM`.
+    pub const INVOKE_CONTRACT: u64 = 3844450837;
+}
 /// The verified registry.
 pub mod verifreg {
     #![allow(missing_docs)]

@@ -47,6 +47,7 @@ pub mod kind {
     pub const MULTISIG: i32 = 9;
     pub const PLACEHOLDER: i32 = 13;
     pub const EVM: i32 = 14;
+    pub const ETH_ACCOUNT: i32 = 16;
 }
 
 /// What a method returns: a block, or nothing.
@@ -64,6 +65,25 @@ impl Params {
         block.deserialize().map_err(|_| failure(ExitCode::USR_SERIALIZATION, "params do not decode"))
     }
 
+    /// The same for actors that anybody may call. Exit 16: there are none.
+    #[inline(never)]
+    pub fn required<T: DeserializeOwned>(&self) -> Result<T> {
+        if self.0.is_none() { Err(illegal_argument("method expects arguments")) } else { self.get() }
+    }
+
+    /// The same, in one encoding. Exit 21: in another.
+    pub fn coded<T: DeserializeOwned>(&self, codec: u64) -> Result<T> {
+        match &self.0 {
+            Some(block) if block.codec != codec => Err(failure(ExitCode::USR_SERIALIZATION, "unexpected codec")),
+            _ => self.required(),
+        }
+    }
+
+    /// As they came.
+    pub fn block(&self) -> Option<&IpldBlock> {
+        self.0.as_ref()
+    }
+
     /// Exit 16: there are some.
     pub fn none(&self) -> Result<()> {
         if self.0.is_some() { Err(illegal_argument("method expects no arguments")) } else { Ok(()) }
@@ -72,15 +92,22 @@ impl Params {
 
 /// Runs one message. Internal methods are for built-in callers only.
 pub fn run(params_id: u32, handle: fn(MethodNum, &Params) -> Answer) -> u32 {
-    fvm_sdk::initialize();
-    let method = message::method_number();
-    let answer = (|| {
+    run_open(params_id, |method, params| {
         if method < FIRST_EXPORTED {
             match kind_of(message::caller()) {
                 None | Some(kind::EVM) => return Err(forbidden("internal method: caller must be built-in")),
                 Some(_) => {}
             }
         }
+        handle(method, params)
+    })
+}
+
+/// Runs one message of an actor whose methods are for everybody.
+pub fn run_open(params_id: u32, handle: impl FnOnce(MethodNum, &Params) -> Answer) -> u32 {
+    fvm_sdk::initialize();
+    let method = message::method_number();
+    let answer = (|| {
         let params = message::params_raw(params_id).map_err(|_| illegal_argument("unreadable params"))?;
         handle(method, &Params(params))
     })();
@@ -89,7 +116,7 @@ pub fn run(params_id: u32, handle: fn(MethodNum, &Params) -> Answer) -> u32 {
         Ok(Some(block)) => fvm_sdk::ipld::put_block(block.codec, &block.data).unwrap_or_else(|_| {
             fvm_sdk::vm::exit(ExitCode::USR_ILLEGAL_STATE.value(), None, Some("return value too large"))
         }),
-        Err(Failure { code, why }) => fvm_sdk::vm::exit(code.value(), None, Some(&why)),
+        Err(Failure { code, why, data }) => fvm_sdk::vm::exit(code.value(), data, Some(&why)),
     }
 }
 
@@ -202,7 +229,7 @@ pub fn block(params: &impl Serialize) -> Result<Option<IpldBlock>> {
 pub fn outcome(response: std::result::Result<Response, ErrorNumber>) -> Answer {
     match response {
         Ok(Response { exit_code, return_data }) if exit_code.is_success() => Ok(return_data),
-        Ok(Response { exit_code, .. }) => {
+        Ok(Response { exit_code, return_data }) => {
             let code = match exit_code {
                 ExitCode::SYS_MISSING_RETURN | ExitCode::SYS_ILLEGAL_INSTRUCTION | ExitCode::SYS_ILLEGAL_EXIT_CODE => {
                     ExitCode::USR_UNSPECIFIED
@@ -210,7 +237,7 @@ pub fn outcome(response: std::result::Result<Response, ErrorNumber>) -> Answer {
                 code if code.is_system_error() => ExitCode::USR_ASSERTION_FAILED,
                 code => code,
             };
-            Err(failure(code, "a called actor failed"))
+            Err(failure(code, "a called actor failed").with(return_data))
         }
         Err(ErrorNumber::NotFound) => Err(failure(ExitCode::USR_UNSPECIFIED, "receiver not found")),
         Err(ErrorNumber::InsufficientFunds) => Err(failure(ExitCode::USR_INSUFFICIENT_FUNDS, "not enough funds")),

@@ -10,7 +10,7 @@ use fvm_shared::address::Address;
 use fvm_shared::{ActorID, HAMT_BIT_WIDTH, MethodNum};
 
 use crate::abi::{Created, Exec4Params, ExecParams};
-use crate::failure::{Result, failure, forbidden, illegal_argument, illegal_state};
+use crate::failure::{Failure, Result, forbidden, illegal_argument, illegal_state};
 use crate::method::{CONSTRUCTOR, init};
 use crate::runtime::{
     Answer, EAM, Params, SYSTEM, Store, caller_is, done, kind, kind_of, load, reply, save, send, unhandled,
@@ -70,7 +70,8 @@ fn create(code: Cid, constructor_params: RawBytes, delegated: Option<Address>) -
     actor::create_actor(id, &code, delegated).map_err(|_| illegal_state("cannot create the actor"))?;
     let value = message::value_received();
     let params: Option<IpldBlock> = constructor_params.into();
-    send(id, CONSTRUCTOR, params, value).map_err(|f| failure(f.code, format!("constructor failed: {}", f.why)))?;
+    send(id, CONSTRUCTOR, params, value)
+        .map_err(|f| Failure { why: format!("constructor failed: {}", f.why).into(), ..f })?;
     reply(&Created { id: Address::new_id(id), robust })
 }
 

@@ -2,6 +2,9 @@
 
 pub mod account;
 pub mod cron;
+pub mod eam;
+pub mod ethaccount;
+pub mod evm;
 pub mod init;
 pub mod miner;
 pub mod others;

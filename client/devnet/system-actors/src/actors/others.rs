@@ -5,8 +5,8 @@ use fvm_shared::address::Address;
 use fvm_shared::error::ExitCode;
 
 use crate::failure::{failure, illegal_argument};
-use crate::method::{CONSTRUCTOR, FIRST_EXPORTED};
-use crate::runtime::{Answer, Params, SYSTEM, caller_is, done, resolve, save, unhandled};
+use crate::method::CONSTRUCTOR;
+use crate::runtime::{Answer, Params, SYSTEM, caller_is, done, resolve, save};
 
 /// f07: takes its governor and serves nothing.
 pub fn datacap(method: MethodNum, params: &Params) -> Answer {
@@ -32,31 +32,9 @@ pub fn multisig(_: MethodNum, _: &Params) -> Answer {
     not_served("multisigs are not served on this network")
 }
 
-/// An address without an actor: never runs.
+/// An address without an actor: whatever is sent to it has arrived.
 pub fn placeholder(_: MethodNum, _: &Params) -> Answer {
-    not_served("a placeholder cannot be called")
-}
-
-/// No contracts.
-pub fn evm(_: MethodNum, _: &Params) -> Answer {
-    not_served("contracts are not served on this network")
-}
-
-/// No contracts, so no manager of them.
-pub fn eam(_: MethodNum, _: &Params) -> Answer {
-    not_served("contracts cannot be deployed on this network")
-}
-
-/// An f410 account: like an account, it takes every message for it as delivered.
-pub fn ethaccount(method: MethodNum, _: &Params) -> Answer {
-    match method {
-        CONSTRUCTOR => {
-            caller_is(&[SYSTEM])?;
-            done()
-        }
-        FIRST_EXPORTED.. => done(),
-        _ => unhandled(),
-    }
+    done()
 }
 
 fn not_served(why: &'static str) -> Answer {

@@ -1,0 +1,173 @@
+//! Calls that leave no trace, and how much gas they would take.
+
+use bauta_client::address::EthAddress;
+use bauta_client::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL, INVOKE_CONTRACT, params};
+use bauta_client::message::{self, Message};
+use cid::Cid;
+use fvm::trace::ExecutionEvent;
+use fvm_ipld_encoding::BytesDe;
+use fvm_shared::METHOD_SEND;
+use fvm_shared::address::Protocol;
+use fvm_shared::bigint::Zero;
+use fvm_shared::clock::ChainEpoch;
+use fvm_shared::econ::TokenAmount;
+use fvm_shared::error::ExitCode;
+use serde::Deserialize;
+
+use super::forms::{self, Amount, Data};
+use super::{Answer, Args, RpcError, accounts, answer, block_param};
+use crate::chain::Chain;
+use crate::estimate;
+use crate::vm::{BLOCK_GAS, Outcome, SYSTEM, Vm};
+
+/// A call as it is asked for. Gas and prices are read by nobody: calls are free.
+#[derive(Deserialize)]
+struct Call {
+    from: Option<forms::Address>,
+    to: Option<forms::Address>,
+    value: Option<Amount>,
+    /// Two names of the same.
+    data: Option<Data>,
+    input: Option<Data>,
+}
+
+impl Call {
+    fn message(self) -> Result<Message, RpcError> {
+        let from = self.from.map_or(EthAddress([0; 20]), |from| from.0).to_filecoin();
+        if from.protocol() != Protocol::Delegated {
+            return Err(RpcError::application(format!("expected a class 4 address, got: {}", from.protocol() as u8)));
+        }
+        let (to, method) = match self.to {
+            Some(to) => (to.0.to_filecoin(), INVOKE_CONTRACT),
+            None => (ADDRESS_MANAGER, CREATE_EXTERNAL),
+        };
+        let data = self.input.or(self.data).unwrap_or_default();
+        let value = self.value.unwrap_or_default().0;
+        Ok(message::draft(from, to, value, method, params(&data.0)))
+    }
+}
+
+/// Runs a message for free with this much gas. A sender without an actor gets one for the time; contracts can be senders.
+fn run(chain: &Chain, state: Cid, epoch: ChainEpoch, mut draft: Message, gas: u64) -> Result<Outcome, RpcError> {
+    let mut vm = Vm::open_tracing(chain.store(), &chain.rules, state, epoch)?;
+    if vm.actor(&draft.from)?.is_none() {
+        vm.implicit(&SYSTEM, &draft.from, METHOD_SEND, &TokenAmount::zero(), Default::default())?.ok()?;
+    }
+    let sender = vm.actor(&draft.from)?.ok_or_else(|| RpcError::unresolved(draft.from))?;
+    draft.sequence = sender.sequence;
+    draft.gas_limit = gas;
+    if accounts::is_contract(chain, &sender)? {
+        return Ok(vm.unpaid(draft)?);
+    }
+    let length = estimate::on_chain_length(&draft);
+    Ok(vm.explicit(draft, length)?)
+}
+
+/// What was returned, or why it failed, with the reason that the contract gives.
+fn returned(outcome: &Outcome) -> Result<Vec<u8>, RpcError> {
+    let data = match outcome.value.deserialize() {
+        Ok(BytesDe(data)) => Some(data),
+        Err(_) => None,
+    };
+    if outcome.exit.is_success() {
+        return Ok(data.unwrap_or_default());
+    }
+    let reason = match data.as_deref() {
+        None => String::new(),
+        Some([]) => ", revert reason=[none]".into(),
+        Some(data) => format!(", revert reason=[{}]", explain(data)),
+    };
+    let (exit, failure) = (outcome.exit.value(), outcome.failure.trim());
+    let message = format!("message execution failed (exit=[{exit}]{reason}, vm error=[{failure}])");
+    Err(RpcError::reverted_with(message, forms::bytes(&data.unwrap_or_default())))
+}
+
+/// Solidity's own reasons in words, anything else as it is.
+fn explain(data: &[u8]) -> String {
+    let number = |at: usize| -> Option<usize> {
+        let word = data.get(at..at.checked_add(32)?)?;
+        let (zeros, digits) = word.split_at(24);
+        zeros
+            .iter()
+            .all(|byte| *byte == 0)
+            .then(|| u64::from_be_bytes(digits.try_into().expect("eight bytes")))?
+            .try_into()
+            .ok()
+    };
+    match data.get(..4) {
+        // Error(string)
+        Some([0x08, 0xc3, 0x79, 0xa0]) => {
+            let text = number(4).and_then(|offset| {
+                let at = offset.checked_add(4)?;
+                let start = at.checked_add(32)?;
+                data.get(start..start.checked_add(number(at)?)?)
+            });
+            text.map_or_else(|| forms::bytes(data), |text| format!("Error({})", String::from_utf8_lossy(text)))
+        }
+        // Panic(uint256)
+        Some([0x4e, 0x48, 0x7b, 0x71]) => {
+            number(4).map_or_else(|| forms::bytes(data), |code| format!("Panic({code:#x})"))
+        }
+        _ => forms::bytes(data),
+    }
+}
+
+pub(super) fn call(chain: &mut Chain, args: &Args) -> Answer {
+    let message = args.get::<Call>(0)?.message()?;
+    let record = block_param::find(chain, args, 1, false)?;
+    let creates = message.to == ADDRESS_MANAGER;
+    let outcome = run(chain, record.state, record.height, message, BLOCK_GAS)?;
+    let data = returned(&outcome)?;
+    // What the address manager returns is no call's output.
+    answer(forms::bytes(if creates { &[] } else { &data }))
+}
+
+/// A quarter more than it uses; more where a nested call gets too little of that.
+pub(super) fn estimate(chain: &mut Chain, args: &Args) -> Answer {
+    let message = args.get::<Call>(0)?.message()?;
+    let (state, epoch) = match args.get::<Option<serde_json::Value>>(1)? {
+        None => (chain.head().state, chain.epoch() + 1),
+        Some(_) => {
+            let record = block_param::find(chain, args, 1, false)?;
+            (record.state, record.height + 1)
+        }
+    };
+    let outcome = run(chain, state, epoch, message.clone(), BLOCK_GAS)?;
+    returned(&outcome)?;
+    let more = |gas: u64| (gas + gas / 4).min(BLOCK_GAS);
+    let limit = more(outcome.gas);
+    let suffices = |gas: u64| Ok::<_, RpcError>(run(chain, state, epoch, message.clone(), gas)?);
+    let tried = suffices(limit)?;
+    if tried.exit.is_success() {
+        return answer(forms::quantity(limit));
+    }
+    if !ran_dry(&tried) {
+        returned(&tried)?;
+    }
+    let (mut low, mut high) = (limit, limit);
+    while !suffices(high)?.exit.is_success() {
+        if high == BLOCK_GAS {
+            return Err(RpcError::application("gas estimation search failed: it needs more than a block"));
+        }
+        (low, high) = (high, high.saturating_mul(2).min(BLOCK_GAS));
+    }
+    while high - low > high / 100 {
+        let middle = low + (high - low) / 2;
+        if suffices(middle)?.exit.is_success() {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    answer(forms::quantity(more(high)))
+}
+
+/// True if some call, however deep, ended for want of gas.
+fn ran_dry(outcome: &Outcome) -> bool {
+    outcome.exit == ExitCode::SYS_OUT_OF_GAS
+        || outcome.trace.iter().any(|event| match event {
+            ExecutionEvent::CallReturn(exit, _) => *exit == ExitCode::SYS_OUT_OF_GAS,
+            ExecutionEvent::CallError(error) => error.1 == fvm_shared::error::ErrorNumber::LimitExceeded,
+            _ => false,
+        })
+}
