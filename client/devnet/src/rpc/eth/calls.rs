@@ -136,7 +136,7 @@ pub(super) fn estimate(chain: &mut Chain, args: &Args) -> Answer {
     returned(&outcome)?;
     let more = |gas: u64| (gas + gas / 4).min(BLOCK_GAS);
     let limit = more(outcome.gas);
-    let suffices = |gas: u64| Ok::<_, RpcError>(run(chain, state, epoch, message.clone(), gas)?);
+    let suffices = |gas: u64| run(chain, state, epoch, message.clone(), gas);
     let tried = suffices(limit)?;
     if tried.exit.is_success() {
         return answer(forms::quantity(limit));

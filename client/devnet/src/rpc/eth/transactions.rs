@@ -333,14 +333,13 @@ fn fees(message: &Message, used: u64) -> TokenAmount {
     base.clone() * used + tip * message.gas_limit + base * burnt
 }
 
-/// Nothing but a check that a message of an account is what the chain thinks: used where both forms meet.
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn gas_that_was_asked_for_in_vain_is_burnt_as_on_lotus() {
-        let mut message = message::draft(
+        let mut message = bauta_client::message::draft(
             ADDRESS_MANAGER,
             ADDRESS_MANAGER,
             TokenAmount::zero(),
