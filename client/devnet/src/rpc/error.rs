@@ -136,7 +136,7 @@ impl From<EstimateError> for RpcError {
     fn from(error: EstimateError) -> Self {
         match error {
             EstimateError::Fails { .. } => Self::reverted(error.to_string()),
-            EstimateError::OutOfGas => Self { code: OUT_OF_GAS, message: error.to_string() },
+            EstimateError::OutOfGas => Self { code: OUT_OF_GAS, message: error.to_string(), data: None },
             other => Self::application(other.to_string()),
         }
     }

@@ -83,7 +83,7 @@ async fn ethers_deploys_calls_sends_and_follows_logs() {
     println!("{told:#}");
     assert_eq!(told["chainId"], json!(31_415_926));
     assert_eq!(told["balance"], json!("1000000000000000000000"));
-    assert_eq!(told["fees"][0], json!("100100"));
+    assert_eq!(told["fees"][0], json!("200100"));
     assert_eq!(told["address"], told["predicted"], "the address is the one that Ethereum would give");
     assert!(told["code"].as_u64().unwrap() > 10_000);
     assert_eq!((&told["number"], &told["after"], &told["nonce"]), (&json!(7), &json!(42), &json!(2)));

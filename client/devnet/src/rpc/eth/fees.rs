@@ -1,13 +1,15 @@
 //! What gas costs.
 
+use fvm_shared::econ::TokenAmount;
+use serde_json::json;
+
 use super::forms::{self, Quantity};
 use super::{Answer, Args, RpcError, answer, block_param};
 use crate::chain::Chain;
-use crate::estimate::PREMIUM;
+use crate::estimate::{self, PREMIUM};
 use crate::rpc::chain::find_message;
 use crate::tipset;
 use crate::vm::{BASE_FEE, BLOCK_GAS};
-use serde_json::json;
 
 /// Blocks in one answer.
 const MAX_BLOCKS: u64 = 1024;
@@ -18,12 +20,17 @@ pub(super) fn base_fee(_: &mut Chain, _: &Args) -> Answer {
     answer(forms::quantity(BASE_FEE))
 }
 
-pub(super) fn gas_price(_: &mut Chain, _: &Args) -> Answer {
-    answer(forms::quantity(BASE_FEE + PREMIUM))
+pub(super) fn gas_price(chain: &mut Chain, _: &Args) -> Answer {
+    answer(forms::amount(&(premium(chain)? + TokenAmount::from_atto(BASE_FEE))))
 }
 
-pub(super) fn priority_fee(_: &mut Chain, _: &Args) -> Answer {
-    answer(forms::quantity(PREMIUM))
+pub(super) fn priority_fee(chain: &mut Chain, _: &Args) -> Answer {
+    answer(forms::amount(&premium(chain)?))
+}
+
+/// For a place in the next block.
+fn premium(chain: &Chain) -> Result<TokenAmount, RpcError> {
+    Ok(estimate::premium(chain, chain.head(), 1)?)
 }
 
 /// Base fees, how full blocks were, and what was tipped, oldest first.
@@ -48,7 +55,7 @@ pub(super) fn history(chain: &mut Chain, args: &Args) -> Answer {
         let mut used = vec![];
         for (cid, receipt) in record.messages.iter().zip(tipset::read_receipts(chain.store(), &record.receipts)?) {
             let message = find_message(chain, cid)?;
-            let room = &message.gas_fee_cap - fvm_shared::econ::TokenAmount::from_atto(BASE_FEE);
+            let room = &message.gas_fee_cap - TokenAmount::from_atto(BASE_FEE);
             used.push((message.gas_premium.min(room), receipt.gas_used));
         }
         used.sort();
@@ -77,7 +84,7 @@ pub(super) fn history(chain: &mut Chain, args: &Args) -> Answer {
 
 /// The premium that this many percent of a block's gas paid at most.
 #[allow(clippy::cast_precision_loss)]
-fn percentile(used: &[(fvm_shared::econ::TokenAmount, u64)], total: u64, percent: f64) -> String {
+fn percentile(used: &[(TokenAmount, u64)], total: u64, percent: f64) -> String {
     let threshold = total as f64 * percent / 100.0;
     let mut sum = 0;
     let mut chosen = None;
