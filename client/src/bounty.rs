@@ -17,6 +17,8 @@
 //! ```
 
 mod location;
+mod offer;
+mod opening;
 
 use bauta_abi::{
     BountyClaim, BountyId, BountyRecord, ClaimId, ClaimStatus, CreateBountyReturn, Exit, MAX_SETTLEMENTS_PER_CALL,
@@ -28,6 +30,8 @@ use crate::actor::{Actor, ActorError, Call, Done};
 use crate::sender::{Sender, Sent, Watch};
 
 pub use location::{sector_location, sector_status};
+pub use offer::{Offer, piece_of, with_size};
+pub use opening::{Opening, openings};
 
 /// Why a bounty did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +50,12 @@ pub enum BountyError {
     /// There is nothing to settle.
     #[error("bounty {0} has no open claim")]
     NothingToSettle(BountyId),
+    /// Nobody says how many bytes the piece has, and its CID as providers write it holds that number.
+    #[error("nobody says how many bytes the piece of bounty {0} has: give --payload-size")]
+    UnknownSize(BountyId),
+    /// It lasts longer than any deal.
+    #[error("bounty {0} asks for longer than any provider's deal lasts")]
+    TooLong(BountyId),
     /// The chain.
     #[error(transparent)]
     Actor(#[from] ActorError),

@@ -9,7 +9,7 @@
 //! | on this machine | [`pack`], [`wallet`], [`keyring`], [`home`] |
 //! | the chain | [`network`], [`node`], [`sender`], [`actor`] |
 //! | providers | [`deal`] |
-//! | flows | [`store`], [`access`], [`fetch`], [`check`], [`share`], [`bounty`] |
+//! | flows | [`store`], [`access`], [`fetch`], [`check`], [`share`], [`bounty`], [`care`] |
 //!
 //! # Store a file, and open it to a friend
 //!
@@ -128,6 +128,8 @@ pub mod check;
 pub mod share;
 
 pub mod bounty;
+
+pub mod care;
 
 #[cfg(test)]
 mod vectors;

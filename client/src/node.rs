@@ -21,6 +21,7 @@ mod events;
 mod http;
 pub mod json;
 mod rehearsal;
+mod sectors;
 mod wait;
 
 use async_trait::async_trait;
@@ -32,6 +33,7 @@ pub use devnet::{DevnetAccount, DevnetInfo, DevnetProvider, InstalledActor, Prov
 pub use error::NodeError;
 pub use http::{HttpNode, HttpSettings};
 pub use rehearsal::{Asked, Rehearsal, Rehearsed};
+pub use sectors::{ProvenSector, SectorLife};
 pub use wait::{WaitError, WaitSettings, Waiting};
 
 /// Something that answers calls in the Lotus dialect.

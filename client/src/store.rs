@@ -22,7 +22,8 @@
 
 mod content;
 mod deals;
-mod job;
+pub(crate) mod handout;
+pub(crate) mod job;
 mod register;
 
 use std::io::{self, Seek, Write};
@@ -37,18 +38,20 @@ use fvm_shared::clock::ChainEpoch;
 
 use crate::access::{AccessError, actor_id};
 use crate::actor::{Actor, ActorError};
+use crate::care::Book;
 use crate::check::Trees;
 use crate::crypt::Recipient;
 use crate::deal::{self, DealError};
 use crate::fetch::{FetchError, Source};
 use crate::home::{FileError, Home, Lock};
 use crate::network::Network;
-use crate::node::NodeError;
 use crate::node::json::TipsetKey;
+use crate::node::{Node, NodeError};
 use crate::pack::{self, Options, Skipped};
 use crate::sender::{self, Sender};
 use crate::share::{self, ShareError};
 
+pub(crate) use deals::place_of;
 pub use job::{DealEntry, DealProgress, Outbox, Place, Registered};
 
 use job::{Identity, Job};
@@ -121,6 +124,8 @@ pub struct Stored {
     pub registered: Registered,
     /// Who stores it, or was asked to.
     pub deals: Vec<DealEntry>,
+    /// Who did not take it in this run, and why.
+    pub failed: Vec<(Address, String)>,
     /// How many were to store it.
     pub wanted: usize,
     /// The CAR, where it stays on this machine.
@@ -186,6 +191,7 @@ pub struct Store<'a> {
     recipient: Recipient,
     home: &'a Home,
     outbox: Outbox,
+    book: Book,
     chain: String,
 }
 
@@ -198,13 +204,9 @@ impl<'a> Store<'a> {
         home: &'a Home,
     ) -> Result<Self, StoreError> {
         let outbox = Outbox::at(&home.journals(sender.network().name()));
-        let mut chain = sender.network().name().to_string();
-        if *sender.network() == Network::Local {
-            // Local chains come and go; their first tipset tells them apart.
-            let genesis = actor.node().tipset_by_height(0, &TipsetKey::HEAD).await?;
-            chain.extend(genesis.cids.0.iter().map(|cid| format!(" {cid}")));
-        }
-        Ok(Self { actor, sender, recipient, home, outbox, chain })
+        let chain = chain_name(&**actor.node(), sender.network()).await?;
+        let book = Book::of(home, sender.network(), &chain);
+        Ok(Self { actor, sender, recipient, home, outbox, book, chain })
     }
 
     /// The providers of a devnet.
@@ -224,13 +226,17 @@ impl<'a> Store<'a> {
         let mut job = self.continued(&name, request, &*watch).await?.unwrap_or_else(|| Job::new(&request.path));
 
         let skipped = self.packed(&name, &mut job, request, &watch).await?;
-        self.deal(&name, &mut job, request, &watch).await?;
+        let since = self.actor.node().chain_head().await?.height;
+        let failed = self.deal(&name, &mut job, request, &watch).await?;
+        self.remember(&job, request, since)?;
         let registered = self.register(&name, &mut job, request, &*watch).await?;
         self.wait_for_seals(&name, &mut job, request).await?;
+        self.remember(&job, request, since)?;
 
         let file = job.file.clone().expect("packed two steps above");
         let car = self.settle_car(&name, &job, &file, request)?;
-        Ok(Stored { file, registered, deals: job.deals, wanted: request.copies, car, skipped })
+        let failed = failed.into_iter().map(|(who, why)| (who, why.to_string())).collect();
+        Ok(Stored { file, registered, deals: job.deals, failed, wanted: request.copies, car, skipped })
     }
 
     /// Names the job after what is at the path.
@@ -350,6 +356,16 @@ impl<'a> Store<'a> {
         self.outbox.note_piece(&file.piece_cid, &Place::Here(car.clone()))?;
         Ok(Some(car))
     }
+}
+
+/// What tells a chain apart: the network's name; for local ones, which come and go, also the first tipset.
+pub(crate) async fn chain_name(node: &dyn Node, network: &Network) -> Result<String, NodeError> {
+    let mut chain = network.name().to_string();
+    if *network == Network::Local {
+        let genesis = node.tipset_by_height(0, &TipsetKey::HEAD).await?;
+        chain.extend(genesis.cids.0.iter().map(|cid| format!(" {cid}")));
+    }
+    Ok(chain)
 }
 
 /// Packs into a file that appears only when it is whole.

@@ -1,6 +1,7 @@
 //! The command line as plain values. Nothing here does anything.
 
 mod bounty;
+mod care;
 mod environment;
 mod files;
 mod keys;
@@ -12,6 +13,7 @@ use bauta_client::address::AnyAddress;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use bounty::*;
+pub use care::*;
 pub use environment::{command, parse, wants_json};
 pub use files::*;
 pub use keys::*;
@@ -112,6 +114,14 @@ pub enum Command {
     Info(FileArg),
     /// Check a file: record, key, and what the providers serve.
     Verify(Verify),
+    /// Show where files are stored, until when, and whether they still come back.
+    Status(Status),
+    /// Prolong the storage of a file by new deals.
+    Renew(Renew),
+    /// Bring a file back to as many copies as are wished for.
+    Repair(Repair),
+    /// Renew and repair on a schedule.
+    Watch(Watch),
     /// Remove a file from the registry.
     Rm(FileArg),
     /// Give a file to another owner.
@@ -125,6 +135,8 @@ pub enum Command {
     /// Rewards for keeping a file stored.
     #[command(subcommand)]
     Bounty(Bounty),
+    /// Offer pieces over HTTP for providers to fetch.
+    Serve(Serve),
     /// Install the actor on the network in use.
     Deploy(Deploy),
     /// A local Filecoin: run it, or steer the one that runs.

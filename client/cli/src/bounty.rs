@@ -1,5 +1,6 @@
 //! `bauta bounty`.
 
+mod open;
 mod rows;
 
 use std::fmt;
@@ -18,7 +19,7 @@ use crate::args::{Bounty, BountyArg, BountyClaim, BountyCreate, BountyFund, Boun
 use crate::chain::{Fil, MessageRow, Spending, message_rows};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::open;
+use crate::open as files;
 use crate::output::{Output, Rows, Table};
 use crate::span;
 
@@ -30,7 +31,9 @@ pub async fn run(context: &mut Context, command: Bounty) -> anyhow::Result<Outpu
         Bounty::Create(args) => create(context, args).await,
         Bounty::Fund(args) => fund(context, args).await,
         Bounty::Show(args) => show(context, args).await,
-        Bounty::Ls => list(context).await,
+        Bounty::Ls(args) if args.open => open::list(context, args).await,
+        Bounty::Ls(_) => list(context).await,
+        Bounty::Offer(args) => open::offer(context, args).await,
         Bounty::Claims(args) => claims(context, args).await,
         Bounty::Settle(args) => settle(context, args).await,
         Bounty::Refund(args) => refund(context, args).await,
@@ -122,7 +125,7 @@ async fn create(context: &mut Context, args: BountyCreate) -> anyhow::Result<Out
 /// The URL of somebody who has the piece now.
 async fn holder(context: &mut Context, actor: &Actor, record: &bauta_abi::FileRecord) -> anyhow::Result<String> {
     let piece = fetch::piece_of(&record.file);
-    for source in open::sources(context, actor, record, &[]).await? {
+    for source in files::sources(context, actor, record, &[]).await? {
         let Source::Provider { url, .. } = source else { continue };
         // Who does not answer, or has it not, is no source.
         if let Ok(retrieval) = Retrieval::new(&url)

@@ -7,6 +7,7 @@ use bauta_client::access::AccessError;
 use bauta_client::actor::ActorError;
 use bauta_client::address::AddressError;
 use bauta_client::bounty::BountyError;
+use bauta_client::care::CareError;
 use bauta_client::crypt;
 use bauta_client::deal::DealError;
 use bauta_client::deploy::DeployError;
@@ -120,6 +121,7 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         BountyError => bounty,
         FetchError => fetch,
         StoreError => store,
+        CareError => care,
         pack::Error => package,
         ActorError => actor,
         SendError => send,
@@ -165,6 +167,8 @@ fn bounty(error: &BountyError) -> Exit {
         BountyError::NoSuchBounty(_) | BountyError::NoSuchClaim { .. } | BountyError::NothingToSettle(_) => {
             Exit::NotFound
         }
+        BountyError::UnknownSize(_) => Exit::NotFound,
+        BountyError::TooLong(_) => Exit::Failed,
         BountyError::Actor(error) => actor(error),
     }
 }
@@ -197,6 +201,15 @@ fn store(error: &StoreError) -> Exit {
         StoreError::Actor(error) => actor(error),
         StoreError::Source { why, .. } => disk(why),
         StoreError::Home(error) => file(error),
+    }
+}
+
+fn care(error: &CareError) -> Exit {
+    match error {
+        CareError::Busy => Exit::Failed,
+        CareError::Fetch(error) => fetch(error),
+        CareError::Home(error) => file(error),
+        CareError::Actor(error) => actor(error),
     }
 }
 

@@ -18,6 +18,7 @@ mod grants;
 mod init;
 mod key;
 mod local;
+mod mend;
 mod open;
 mod output;
 mod pack;
@@ -27,9 +28,12 @@ mod put;
 mod rehearsal;
 mod run;
 mod secrets;
+mod serve;
 mod span;
+mod status;
 mod verify;
 mod wallet;
+mod watch;
 
 fn main() -> std::process::ExitCode {
     run::main()

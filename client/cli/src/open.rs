@@ -173,9 +173,19 @@ pub async fn sources(
     record: &FileRecord,
     named: &[Address],
 ) -> anyhow::Result<Vec<Source>> {
+    holders(context, actor, &record.file.piece_cid, named).await
+}
+
+/// The same for a piece, whatever it belongs to.
+pub async fn holders(
+    context: &mut Context,
+    actor: &Actor,
+    piece_cid: &cid::Cid,
+    named: &[Address],
+) -> anyhow::Result<Vec<Source>> {
     let mut all = named_sources(context, named).await?;
     let local = devnet_sources(context).await?;
-    for place in outbox(context).await?.places(&record.file.piece_cid)? {
+    for place in outbox(context).await?.places(piece_cid)? {
         match place {
             Place::Here(path) if path.exists() => all.push(Source::Here(path)),
             Place::Here(_) => {}
@@ -188,7 +198,7 @@ pub async fn sources(
             }
         }
     }
-    all.extend(fetch::sources_on_chain(actor, &record.file.piece_cid).await?);
+    all.extend(fetch::sources_on_chain(actor, piece_cid).await?);
     all.extend(local);
     let mut seen = Vec::new();
     all.retain(|source| {

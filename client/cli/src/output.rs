@@ -206,7 +206,7 @@ impl Notes {
     pub fn say(&self, text: impl Display) {
         if !self.quiet {
             // Where stderr is closed there is nobody left to tell.
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            let _ = crate::progress::aside(|| writeln!(io::stderr().lock(), "{text}"));
         }
     }
 }

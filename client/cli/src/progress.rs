@@ -1,13 +1,16 @@
 //! Progress on stderr, and the flag that Ctrl-C raises for work that runs in threads.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
+use bauta_client::address::Address;
 use bauta_client::car::{self, Blocks};
+use bauta_client::network::Network;
 use cid::Cid;
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::args::ProgressMode;
 use crate::exit::{Exit, Failure};
@@ -16,6 +19,14 @@ use crate::exit::{Exit, Failure};
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// How often a plain line is written.
 const EVERY: Duration = Duration::from_secs(2);
+
+/// All bars of this process, under each other.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Does something that writes to stderr while the bars stand aside.
+pub fn aside<T>(write: impl FnOnce() -> T) -> T {
+    BARS.suspend(write)
+}
 
 /// Tells threads to stop and gives the error that the command ends with.
 pub fn interrupt() -> anyhow::Error {
@@ -68,8 +79,8 @@ impl Phase {
     /// Begins a phase; `total` is in bytes where it is known.
     pub fn begin(show: Show, name: &str, total: Option<u64>) -> Self {
         let bar = match (show, total) {
-            (Show::Bar, Some(total)) => ProgressBar::new(total),
-            (Show::Bar, None) => ProgressBar::new_spinner(),
+            (Show::Bar, Some(total)) => BARS.add(ProgressBar::new(total)),
+            (Show::Bar, None) => BARS.add(ProgressBar::new_spinner()),
             _ => ProgressBar::hidden(),
         };
         if let (Show::Plain, Some(total)) = (show, total) {
@@ -117,6 +128,15 @@ impl Phase {
     }
 }
 
+impl Phase {
+    /// Ends a phase that did not come to its end.
+    fn abandon(&self) {
+        if !self.0.over.swap(true, Ordering::Relaxed) {
+            self.0.bar.finish_and_clear();
+        }
+    }
+}
+
 impl Inner {
     fn line(&self, suffix: &str) {
         let done = self.bar.position();
@@ -125,6 +145,39 @@ impl Inner {
         // Where stderr is closed there is nobody left to tell.
         let _ =
             writeln!(io::stderr(), "{}: {}{total}, {}/s{suffix}", self.name, HumanBytes(done), HumanBytes(rate as u64));
+    }
+}
+
+/// Uploads to several providers at once, a phase each.
+pub struct Uploads {
+    show: Show,
+    network: Network,
+    phases: Mutex<BTreeMap<Address, (Phase, u64)>>,
+}
+
+impl Uploads {
+    /// None yet.
+    pub fn new(show: Show, network: &Network) -> Self {
+        Self { show, network: network.clone(), phases: Mutex::default() }
+    }
+
+    /// So many bytes have gone to a provider.
+    pub fn sent(&self, provider: &Address, bytes: u64, of: u64) {
+        let mut phases = self.phases.lock().expect("nobody panics while holding it");
+        let begin = || (Phase::begin(self.show, &format!("to {}", self.network.show(provider)), Some(of)), 0);
+        let (phase, before) = phases.entry(*provider).or_insert_with(begin);
+        phase.add(bytes.saturating_sub(*before));
+        *before = bytes;
+        if bytes >= of {
+            phase.end();
+        }
+    }
+
+    /// An upload broke off.
+    pub fn failed(&self, provider: &Address) {
+        if let Some((phase, _)) = self.phases.lock().expect("nobody panics while holding it").remove(provider) {
+            phase.abandon();
+        }
     }
 }
 

@@ -22,10 +22,10 @@ use crate::chain::{MessageRow, Spending};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::open;
-use crate::output::{Notes, Output, Rows};
+use crate::output::{Notes, Output, Rows, clean};
 use crate::pack::{Piece, skipped};
 use crate::place::is_dash;
-use crate::progress::{Phase, Show, interrupted};
+use crate::progress::{Phase, Uploads, interrupted};
 
 /// How long the local network may take to seal; elsewhere it takes hours, and nobody waits.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,8 +37,7 @@ struct Progress {
     spending: Spending,
     packing: Phase,
     packed: AtomicU64,
-    show: Show,
-    upload: std::sync::Mutex<Option<(Address, Phase, u64)>>,
+    uploads: Uploads,
 }
 
 impl sender::Watch for Progress {
@@ -61,20 +60,11 @@ impl store::Watch for Progress {
 
     fn uploading(&self, provider: &Address, bytes: u64, of: u64) {
         self.packing.end();
-        let mut upload = self.upload.lock().expect("nobody panics while holding it");
-        if upload.as_ref().is_none_or(|(who, _, _)| who != provider) {
-            *upload = Some((*provider, Phase::begin(self.show, "uploading", Some(of)), 0));
-        }
-        if let Some((_, phase, before)) = upload.as_mut() {
-            phase.add(bytes.saturating_sub(*before));
-            *before = bytes;
-            if bytes >= of {
-                phase.end();
-            }
-        }
+        self.uploads.sent(provider, bytes, of);
     }
 
     fn failed(&self, provider: &Address, why: &DealError) {
+        self.uploads.failed(provider);
         self.notes.say(format_args!("{} did not take it: {why}", self.network.show(provider)));
     }
 
@@ -87,8 +77,9 @@ impl store::Watch for Progress {
     }
 }
 
+/// A deal, for printing.
 #[derive(Serialize)]
-struct DealRow {
+pub struct DealRow {
     provider: String,
     url: String,
     deal: String,
@@ -98,21 +89,25 @@ struct DealRow {
 }
 
 impl DealRow {
-    fn of(deal: &DealEntry, network: &Network) -> Self {
+    /// A deal as it stands; `failed` says what went wrong in this run.
+    pub fn of(deal: &DealEntry, network: &Network, failed: &[(Address, String)]) -> Self {
         let (state, error) = match &deal.state {
             DealProgress::Begun => ("begun", None),
             DealProgress::Stored => ("stored", None),
             DealProgress::Sealed => ("sealed", None),
             DealProgress::Failed(why) => ("failed", Some(why.clone())),
         };
+        let now = || failed.iter().find(|(who, _)| *who == deal.provider).map(|(_, why)| why.clone());
         let (url, deal_id) = (deal.url.clone(), deal.id.to_string());
+        let error = error.or_else(|| if deal.has_bytes() { None } else { now() });
         Self { provider: network.show(&deal.provider), url, deal: deal_id, state, error }
     }
 }
 
 impl fmt::Display for DealRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}, deal {}", self.provider, self.state, self.deal)
+        write!(f, "{} {}, deal {}", self.provider, self.state, self.deal)?;
+        self.error.iter().try_for_each(|why| write!(f, ": {}", clean(why)))
     }
 }
 
@@ -188,8 +183,7 @@ pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
         spending: Spending::new(context.notes(), &network, "registering the file"),
         packing: Phase::begin(context.progress(), "encrypting", None),
         packed: AtomicU64::new(0),
-        show: context.progress(),
-        upload: Default::default(),
+        uploads: Uploads::new(context.progress(), &network),
     });
     let stored = store.put(&request, progress.clone()).await?;
     progress.packing.end();
@@ -215,7 +209,7 @@ pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
         version: stored.registered.version,
         payload_cid: stored.file.payload_cid.to_string(),
         piece: Piece::from(&bauta_client::fetch::piece_of(&stored.file)),
-        providers: stored.deals.iter().map(|deal| DealRow::of(deal, &network)).collect(),
+        providers: stored.deals.iter().map(|deal| DealRow::of(deal, &network, &stored.failed)).collect(),
         car: stored.car.as_ref().map(|car| car.display().to_string()),
         registration: RegistrationRow {
             cid: stored.registered.message.clone(),

@@ -10,7 +10,10 @@ use crate::args::{self, Cli, Command};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, exit_of, sentence};
 use crate::output::{self, Output};
-use crate::{bounty, completions, deploy, devnet, files, get, grants, init, key, pack, put, rehearsal, verify, wallet};
+use crate::{
+    bounty, completions, deploy, devnet, files, get, grants, init, key, mend, pack, put, rehearsal, serve, status,
+    verify, wallet, watch,
+};
 
 /// How long work that runs in the background may take to clean up after Ctrl-C.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -63,7 +66,12 @@ async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut context = Context::new(cli.global)?;
     // A server is interrupted as a matter of course, and ends by itself.
-    let serves = matches!(&cli.command, Command::Devnet(args) if args.command.is_none());
+    let serves = match &cli.command {
+        Command::Devnet(args) => args.command.is_none(),
+        Command::Watch(args) => !args.once,
+        Command::Serve(_) => true,
+        _ => false,
+    };
     if context.dry_run() && !rehearsal::is_rehearsed(&cli.command) {
         return Err(Failure::usage("--dry-run is for commands that send messages, and this is none"));
     }
@@ -96,12 +104,17 @@ async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Out
         Command::Ls(args) => files::ls(context, args).await,
         Command::Info(args) => files::info(context, args).await,
         Command::Verify(args) => verify::verify(context, args).await,
+        Command::Status(args) => status::status(context, args).await,
+        Command::Renew(args) => mend::renew(context, args).await,
+        Command::Repair(args) => mend::repair(context, args).await,
+        Command::Watch(args) => watch::watch(context, args).await,
         Command::Rm(args) => files::rm(context, args).await,
         Command::Transfer(args) => grants::transfer(context, args).await,
         Command::Grant(args) => grants::grant(context, args).await,
         Command::Revoke(args) => grants::revoke(context, args).await,
         Command::Grants(args) => grants::list(context, args).await,
         Command::Bounty(command) => bounty::run(context, command).await,
+        Command::Serve(args) => serve::serve(context, args).await,
         Command::Deploy(args) => deploy::deploy(context, args).await,
         Command::Devnet(args) => devnet::run(context, args).await,
         Command::Mine(args) => devnet::mine(context, args).await,

@@ -36,7 +36,7 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    pub(super) fn client(self) -> Result<Client, DealError> {
+    pub(crate) fn client(self) -> Result<Client, DealError> {
         Client::builder()
             .connect_timeout(self.connect)
             .read_timeout(self.idle)

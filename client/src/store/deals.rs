@@ -1,14 +1,16 @@
-//! Deals: each is named and written down before it is proposed, and proposed under that name until it has an end.
+//! The deals of a put: as many at once as copies are wanted.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use fvm_shared::address::Address;
+use fvm_shared::clock::ChainEpoch;
 
-use super::job::{DealEntry, DealProgress, Job, Place};
+use super::handout::{DealBook, Failures, Handout, wait_for_seals};
+use super::job::{DealEntry, DealProgress, Job, Outbox, Place};
 use super::{Request, Store, StoreError, Watch};
-use crate::deal::{Curio, DealError, DealId, DealState, Proposal, StorageProvider, Timeouts, deliver};
+use crate::care::KeptDeal;
+use crate::deal::Proposal;
 use crate::fetch::{self, Source, piece_of};
+use crate::home::FileError;
 use crate::piece::PieceInfo;
 
 impl DealEntry {
@@ -16,10 +18,41 @@ impl DealEntry {
     pub fn has_bytes(&self) -> bool {
         matches!(self.state, DealProgress::Stored | DealProgress::Sealed)
     }
+
+    /// Whether it is not going to be.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, DealProgress::Failed(_))
+    }
+}
+
+/// A put's journal as a book of deals.
+struct Journal<'a> {
+    outbox: &'a Outbox,
+    name: &'a str,
+    job: &'a mut Job,
+    piece: PieceInfo,
+}
+
+impl DealBook for Journal<'_> {
+    fn begin(&mut self, deal: &DealEntry) -> Result<(), FileError> {
+        self.job.deals.retain(|other| other.provider != deal.provider);
+        self.job.deals.push(deal.clone());
+        self.outbox.save(self.name, self.job)
+    }
+
+    fn note(&mut self, deal: &DealEntry) -> Result<(), FileError> {
+        if deal.has_bytes() {
+            self.outbox.note_piece(&self.piece.piece_cid, &place_of(deal))?;
+        }
+        for mine in self.job.deals.iter_mut().filter(|mine| mine.id == deal.id) {
+            mine.clone_from(deal);
+        }
+        self.outbox.save(self.name, self.job)
+    }
 }
 
 impl Store<'_> {
-    /// Hands the piece to as many providers as are wanted: first those of an earlier run, then the next ones.
+    /// Hands the piece to as many providers as are wanted: first those of an earlier run, then the next ones. Gives who did not take it.
     ///
     /// Errors: nobody has it. That fewer have it than wanted shows in the job.
     pub(super) async fn deal(
@@ -28,77 +61,48 @@ impl Store<'_> {
         job: &mut Job,
         request: &Request,
         watch: &Arc<dyn Watch>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Failures, StoreError> {
         if request.copies == 0 {
-            return Ok(());
+            return Ok(Failures::new());
         }
         let piece = piece_of(job.file.as_ref().expect("packed before it is dealt"));
-        let mut failures = Vec::new();
-        for index in 0..job.deals.len() {
-            if job.deals[index].state == DealProgress::Begun {
-                self.go_on(name, job, index, &piece, request, watch, &mut failures).await?;
+        // A repair may have brought copies to others since.
+        let kept = self.book.load(&piece.piece_cid)?;
+        let ours = |provider| job.deals.iter().any(|deal| deal.provider == provider);
+        let elsewhere: Vec<_> = kept.standing().map(|deal| deal.provider).filter(|who| !ours(*who)).collect();
+        let have = elsewhere.len() + job.deals.iter().filter(|deal| deal.has_bytes()).count();
+        let want = request.copies.saturating_sub(have);
+        let mut failures = Failures::new();
+        if want > 0 {
+            let begun: Vec<_> = job.deals.iter().filter(|deal| deal.state == DealProgress::Begun).cloned().collect();
+            let tried = |source: &Source| match source {
+                Source::Provider { miner, .. } => {
+                    elsewhere.contains(miner)
+                        || job.deals.iter().any(|deal| deal.provider == *miner && deal.has_bytes())
+                }
+                Source::Here(_) => true,
+            };
+            let candidates: Vec<Source> = request.providers.iter().filter(|source| !tried(source)).cloned().collect();
+            if !begun.is_empty() || !candidates.is_empty() {
+                self.bring_car(name, job, &piece).await?;
             }
+            let handout = Handout {
+                key: self.sender.key(),
+                prefix: self.sender.network().prefix(),
+                proposal: Proposal::upload(piece.clone(), request.duration),
+                car: self.outbox.car(name),
+                watch: watch.clone(),
+            };
+            let mut journal = Journal { outbox: &self.outbox, name, job, piece };
+            failures = handout.run(&mut journal, begun, &candidates, want).await?;
         }
-        for source in &request.providers {
-            let have = job.deals.iter().filter(|deal| deal.has_bytes()).count();
-            let Source::Provider { miner, url } = source else { continue };
-            let tried = job.deals.iter().any(|deal| deal.provider == *miner && !is_over(deal));
-            if have >= request.copies || tried || failures.iter().any(|(who, _)| who == miner) {
-                continue;
-            }
-            let id = DealId::generate();
-            job.deals.retain(|deal| deal.provider != *miner);
-            job.deals.push(DealEntry { provider: *miner, url: url.clone(), id, state: DealProgress::Begun });
-            self.outbox.save(name, job)?;
-            let index = job.deals.len() - 1;
-            self.go_on(name, job, index, &piece, request, watch, &mut failures).await?;
-        }
-        let stored = job.deals.iter().any(DealEntry::has_bytes);
+        let stored = !elsewhere.is_empty() || job.deals.iter().any(DealEntry::has_bytes);
         // A file that is registered already is not made worse by a copy that fails.
         match stored || job.registered.is_some() {
-            true => Ok(()),
+            true => Ok(failures),
             false if failures.is_empty() => Err(StoreError::NoProvider),
             false => Err(StoreError::NotStored(failures)),
         }
-    }
-
-    /// Takes one deal as far as the bytes.
-    #[allow(clippy::too_many_arguments)] // The step's place in the job, and where its failure goes.
-    async fn go_on(
-        &self,
-        name: &str,
-        job: &mut Job,
-        index: usize,
-        piece: &PieceInfo,
-        request: &Request,
-        watch: &Arc<dyn Watch>,
-        failures: &mut Vec<(Address, DealError)>,
-    ) -> Result<(), StoreError> {
-        self.bring_car(name, job, piece).await?;
-        let deal = job.deals[index].clone();
-        let told = {
-            let (watch, miner, size) = (watch.clone(), deal.provider, piece.payload_size);
-            Arc::new(move |bytes| watch.uploading(&miner, bytes, size))
-        };
-        let proposal = Proposal::upload(piece.clone(), request.duration);
-        let delivered = match self.provider(&deal) {
-            Ok(provider) => deliver(&provider, deal.id, &proposal, &self.outbox.car(name), Some(told)).await,
-            Err(error) => Err(error),
-        };
-        job.deals[index].state = match delivered {
-            Ok(status) => progress_of(status.state),
-            Err(why) => {
-                watch.failed(&deal.provider, &why);
-                // What may pass is tried again under the same name; what is refused is over.
-                let state = if why.is_passing() { DealProgress::Begun } else { DealProgress::Failed(why.to_string()) };
-                failures.push((deal.provider, why));
-                state
-            }
-        };
-        if job.deals[index].has_bytes() {
-            self.outbox.note_piece(&piece.piece_cid, &place_of(&deal))?;
-        }
-        Ok(self.outbox.save(name, job)?)
     }
 
     /// Fetches the CAR back where an earlier run has removed it and one more copy is wanted.
@@ -113,52 +117,30 @@ impl Store<'_> {
         Ok(())
     }
 
-    fn provider(&self, deal: &DealEntry) -> Result<Curio, DealError> {
-        let curio = Curio::new(&deal.url, deal.provider, self.sender.key().clone(), Timeouts::default())?;
-        Ok(curio.with_prefix(self.sender.network().prefix()))
-    }
-
     /// Asks until the deals are sealed, or patience is over.
     pub(super) async fn wait_for_seals(&self, name: &str, job: &mut Job, request: &Request) -> Result<(), StoreError> {
-        let begun = Instant::now();
-        let mut pause = std::time::Duration::from_millis(25);
-        loop {
-            let mut waiting = false;
-            for deal in job.deals.iter_mut().filter(|deal| deal.state == DealProgress::Stored) {
-                // How the seal goes is news, not part of the work: a provider that cannot be asked now changes nothing.
-                let Ok(provider) = self.provider(deal).map_err(drop) else { continue };
-                match provider.status(deal.id).await {
-                    Ok(Some(status)) if status.state == DealState::Failed => {
-                        deal.state = DealProgress::Failed(status.error.unwrap_or_default());
-                    }
-                    Ok(Some(status)) => deal.state = progress_of(status.state),
-                    Ok(None) | Err(_) => {}
-                }
-                waiting |= deal.state == DealProgress::Stored;
-            }
-            self.outbox.save(name, job)?;
-            if !waiting || begun.elapsed() + pause > request.patience {
-                return Ok(());
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 3 / 2).min(std::time::Duration::from_secs(5));
+        let mut deals = job.deals.clone();
+        let (key, prefix) = (self.sender.key(), self.sender.network().prefix());
+        let piece = piece_of(job.file.as_ref().expect("packed before it is dealt"));
+        let mut journal = Journal { outbox: &self.outbox, name, job, piece };
+        Ok(wait_for_seals(&mut deals, key, prefix, request.patience, &mut |deal| journal.note(deal)).await?)
+    }
+
+    /// Remembers how many copies are wished for and where they are, for whoever looks after the file later. `since` is an epoch before the deals.
+    pub(super) fn remember(&self, job: &Job, request: &Request, since: ChainEpoch) -> Result<(), StoreError> {
+        let piece_cid = job.file.as_ref().expect("packed before it is remembered").piece_cid;
+        let mut kept = self.book.load(&piece_cid)?;
+        // The same put again without a number does not take back what was wished for before.
+        kept.copies = Some(kept.copies.unwrap_or(0).max(request.copies));
+        for deal in job.deals.iter().filter(|deal| deal.has_bytes()) {
+            kept.note(KeptDeal::new(deal.clone(), since, request.duration));
         }
+        Ok(self.book.save(&piece_cid, &kept)?)
     }
 }
 
-fn progress_of(state: DealState) -> DealProgress {
-    match state {
-        DealState::Complete | DealState::Indexing => DealProgress::Sealed,
-        DealState::Uploading => DealProgress::Begun,
-        _ => DealProgress::Stored,
-    }
-}
-
-fn is_over(deal: &DealEntry) -> bool {
-    matches!(deal.state, DealProgress::Failed(_))
-}
-
-fn place_of(deal: &DealEntry) -> Place {
+/// Where the piece of a deal lies, for whoever fetches it later.
+pub(crate) fn place_of(deal: &DealEntry) -> Place {
     Place::Provider {
         miner: crate::address::Prefix::Mainnet.show(&deal.provider),
         url: deal.url.clone(),

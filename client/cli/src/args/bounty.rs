@@ -16,8 +16,10 @@ pub enum Bounty {
     Fund(BountyFund),
     /// Show a bounty.
     Show(BountyArg),
-    /// List all bounties.
-    Ls,
+    /// List all bounties, or what a provider can earn.
+    Ls(BountyLs),
+    /// Print the deal that a provider needs to earn a bounty.
+    Offer(BountyOffer),
     /// List the claims of a bounty.
     Claims(BountyArg),
     /// Pay what claims have earned; anybody may.
@@ -69,6 +71,36 @@ pub struct BountyCreate {
 pub struct BountyArg {
     /// Number of the bounty.
     pub id: BountyId,
+}
+
+/// `bauta bounty ls`.
+#[derive(Debug, Args)]
+pub struct BountyLs {
+    /// Only what can be claimed now, the best paid first.
+    #[arg(long)]
+    pub open: bool,
+    /// Only what this provider can claim.
+    #[arg(long, value_name = "ADDRESS", requires = "open")]
+    pub provider: Option<AnyAddress>,
+}
+
+/// `bauta bounty offer`.
+#[derive(Debug, Args)]
+pub struct BountyOffer {
+    /// Number of the bounty.
+    pub id: BountyId,
+    /// The miner that is to store it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub provider: AnyAddress,
+    /// Who proposes the deal, and signs the request; your own address without it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub client: Option<AnyAddress>,
+    /// Where the piece can be fetched, where the bounty does not say.
+    #[arg(long, value_name = "URL")]
+    pub source: Option<String>,
+    /// Bytes of the piece before padding, where nobody says.
+    #[arg(long, value_name = "BYTES")]
+    pub payload_size: Option<u64>,
 }
 
 /// `bauta bounty fund`.

@@ -1,9 +1,11 @@
 //! Users and networks for tests: each user has a home of their own, each network is a `bauta devnet` on a free port.
 #![allow(dead_code, missing_docs)] // Every test file uses another part of it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -74,6 +76,34 @@ impl Net {
 
     pub fn provider(&self, index: usize) -> String {
         self.banner["providers"][index]["miner"].as_str().unwrap().into()
+    }
+
+    /// Calls a method of its node.
+    pub fn rpc(&self, method: &str, params: &Value) -> Value {
+        let url = self.url();
+        let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        let body = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+        let mut stream = TcpStream::connect(host).unwrap();
+        let length = body.len();
+        let head = format!("Host: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}");
+        write!(stream, "POST /{path} HTTP/1.1\r\n{head}\r\nConnection: close\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let answer: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+        assert!(answer.get("error").is_none_or(Value::is_null), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    /// Starts it again after a stop: the same chain, at the same place.
+    pub fn again(&mut self) {
+        let listen = self.url().strip_prefix("http://").unwrap().split('/').next().unwrap().to_string();
+        let mut command = bauta();
+        command.env("BAUTA_HOME", self.folder.path()).args(["devnet", "--listen", &listen, "--json"]);
+        self.child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(self.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let banner: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        self.banner = banner["data"].clone();
     }
 
     /// Interrupts it, as Ctrl-C does, and gives its exit code.
@@ -184,4 +214,13 @@ pub fn noise(len: usize) -> Vec<u8> {
         state as u8
     };
     (0..len).map(|_| next()).collect()
+}
+
+/// Waits until something holds.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{what} does not happen");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -1,0 +1,265 @@
+//! Looking at a piece from all sides: what was agreed, what the chain says, what the providers serve.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cid::Cid;
+use futures::future::join_all;
+use fvm_shared::address::Address;
+use fvm_shared::clock::ChainEpoch;
+use fvm_shared::sector::SectorNumber;
+
+use super::copy::{ClaimView, Copy, Health, SectorState, SectorView, Served};
+use super::probe::probe;
+use super::{Care, CareError, Kept};
+use crate::bounty::sector_status;
+use crate::check::Trees;
+use crate::fetch::{Source, provider_url};
+use crate::home::FileError;
+use crate::network::Network;
+use crate::node::{NodeError, ProvenSector};
+use crate::piece::PieceInfo;
+use crate::store::DealProgress;
+
+/// Epochs that nodes let one ask for at once, where they limit it: Lotus's `MaxFilterHeightRange`.
+const WINDOW: ChainEpoch = 2880;
+/// Windows that are asked for: a deal is sealed within days.
+const WINDOWS: ChainEpoch = 10;
+
+/// A piece, seen from all sides.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// The piece.
+    pub piece: PieceInfo,
+    /// When it was looked at.
+    pub now: ChainEpoch,
+    /// One entry a provider that was ever asked to keep it, or serves it.
+    pub copies: Vec<Copy>,
+    /// A CAR on this machine.
+    pub here: Option<PathBuf>,
+    /// What is remembered of it.
+    pub kept: Kept,
+    /// Whether the node could say which sectors hold it. Otherwise, providers' words are all there is.
+    pub indexed: bool,
+}
+
+impl Survey {
+    /// The copies that count.
+    pub fn good(&self) -> usize {
+        self.copies.iter().filter(|copy| copy.health(self).counts()).count()
+    }
+
+    /// How many copies are wished for: as was said on this machine; else as many as there ever were, because somebody wanted those.
+    pub fn wanted(&self) -> usize {
+        let ever = self.copies.iter().filter(|copy| copy.is_bound()).count();
+        self.kept.copies.unwrap_or(ever)
+    }
+
+    /// How many copies are silent for less than `grace`.
+    pub fn waited_for(&self, grace: Duration) -> usize {
+        let unix = unix_now();
+        let is_new = |copy: &&Copy| copy.silent_since.is_some_and(|since| unix.saturating_sub(since) < grace.as_secs());
+        let silent = self.copies.iter().filter(|copy| copy.health(self) == Health::Silent);
+        silent.filter(is_new).count()
+    }
+
+    /// The copies that count and end before an epoch.
+    pub fn ending(&self, before: ChainEpoch) -> Vec<&Copy> {
+        let ends = |copy: &&Copy| copy.ends(self.now).is_some_and(|end| end < before);
+        self.copies.iter().filter(|copy| copy.health(self) == Health::Good).filter(ends).collect()
+    }
+
+    /// Who serves the right bytes, and the CAR that lies here.
+    pub fn sources(&self) -> Vec<Source> {
+        let here = self.here.iter().cloned().map(Source::Here);
+        let right = self.copies.iter().filter(|copy| matches!(copy.served, Served::Right { .. }));
+        here.chain(right.filter_map(Copy::source)).collect()
+    }
+}
+
+impl Copy {
+    /// Where it is to be had.
+    pub(super) fn source(&self) -> Option<Source> {
+        Some(Source::Provider { miner: self.provider, url: self.url.clone()? })
+    }
+}
+
+impl Care<'_> {
+    /// Looks at a piece. `root` is the CAR's, where that is known; `since` is an epoch in which nobody had the piece yet; `known` are those who may
+    /// have it, wherever that is known from.
+    ///
+    /// Errors: the chain; our own files. What providers do wrong stands in the survey.
+    pub async fn survey(
+        &self,
+        piece: &PieceInfo,
+        root: Option<&Cid>,
+        since: ChainEpoch,
+        known: &[Source],
+    ) -> Result<Survey, CareError> {
+        let node = &**self.actor.node();
+        let now = node.chain_head().await?.height;
+        let mut kept = self.book.load(&piece.piece_cid)?;
+        let since = kept.deals.iter().map(|kept| kept.since).chain([since]).min().unwrap_or(since);
+        let proven = self.proven(&piece.piece_cid, since, now).await?;
+        let claims = self.claims(&piece.piece_cid).await?;
+        assign_sectors(&mut kept, proven.as_deref().unwrap_or_default(), &claims);
+
+        let mut copies: BTreeMap<Address, Copy> = BTreeMap::new();
+        let mut sectors: BTreeMap<Address, Vec<SectorNumber>> = BTreeMap::new();
+        for found in proven.iter().flatten() {
+            sectors.entry(found.miner).or_default().push(found.sector);
+        }
+        for kept in &kept.deals {
+            let copy = copies.entry(kept.deal.provider).or_insert_with(|| Copy::of(kept.deal.provider));
+            copy.url = Some(kept.deal.url.clone());
+            copy.deals.push(kept.clone());
+            sectors.entry(kept.deal.provider).or_default().extend(kept.sector);
+        }
+        for (provider, claim) in claims {
+            sectors.entry(provider).or_default().push(claim.sector);
+            copies.entry(provider).or_insert_with(|| Copy::of(provider)).claims.push(claim);
+        }
+        let mut here = None;
+        for source in known {
+            match source {
+                Source::Here(path) => here = Some(path.clone()),
+                Source::Provider { miner, url } => {
+                    copies.entry(*miner).or_insert_with(|| Copy::of(*miner)).url = Some(url.clone());
+                }
+            }
+        }
+        for (provider, mut numbers) in sectors {
+            numbers.sort_unstable();
+            numbers.dedup();
+            let copy = copies.entry(provider).or_insert_with(|| Copy::of(provider));
+            copy.sectors = join_all(numbers.into_iter().map(|number| self.sector(provider, number))).await;
+        }
+        let asked = join_all(copies.into_values().map(|copy| self.asked(copy, piece, root))).await;
+        let mut copies = asked.into_iter().collect::<Result<Vec<_>, _>>()?;
+        // Whoever is neither bound nor has it is a stranger.
+        copies.retain(|copy| copy.is_bound() || matches!(copy.served, Served::Right { .. } | Served::Forged(_)));
+        let kept = self.remember(piece, kept, &mut copies)?;
+        Ok(Survey { piece: piece.clone(), now, copies, here, kept, indexed: proven.is_some() })
+    }
+
+    /// The sectors that were proven with a piece; none where the node cannot say.
+    async fn proven(
+        &self,
+        piece_cid: &Cid,
+        since: ChainEpoch,
+        now: ChainEpoch,
+    ) -> Result<Option<Vec<ProvenSector>>, NodeError> {
+        let node = &**self.actor.node();
+        // A local chain keeps everything; elsewhere whoever registers has often sealed before.
+        let from = if *self.network == Network::Local { 0 } else { (since - WINDOW).max(0) };
+        match node.sectors_with_piece(piece_cid, from, None).await {
+            Err(NodeError::Refused { .. }) => {}
+            other => return other.map(Some),
+        }
+        let mut all = Vec::new();
+        for index in 0..WINDOWS {
+            let first = from + index * WINDOW;
+            if first > now {
+                break;
+            }
+            match node.sectors_with_piece(piece_cid, first, Some((first + WINDOW - 1).min(now))).await {
+                Err(NodeError::Refused { .. }) => return Ok(None),
+                other => all.extend(other?),
+            }
+        }
+        Ok(Some(all))
+    }
+
+    async fn claims(&self, piece_cid: &Cid) -> Result<Vec<(Address, ClaimView)>, CareError> {
+        let mut all = Vec::new();
+        for (bounty, record) in self.actor.bounties().await? {
+            if record.terms.piece_cid != *piece_cid || record.claims == 0 {
+                continue;
+            }
+            for (claim, one) in self.actor.claims(bounty).await? {
+                let (end, status) = (one.end(&record.terms), one.status);
+                let view = ClaimView { bounty, claim, sector: one.sector, end, status };
+                all.push((Address::new_id(one.provider), view));
+            }
+        }
+        Ok(all)
+    }
+
+    async fn sector(&self, provider: Address, number: SectorNumber) -> SectorView {
+        let status = match provider.id() {
+            Ok(id) => sector_status(self.actor, id, number).await.map_err(|error| error.to_string()),
+            Err(_) => Err("the miner has no ID".into()),
+        };
+        let state = match status {
+            Ok("active") => SectorState::Active,
+            Ok("faulty") => SectorState::Faulty,
+            Ok(_) => SectorState::Dead,
+            Err(why) => SectorState::Unknown(why),
+        };
+        // Where the node does not say, it is the deals that say how long.
+        let life = self.actor.node().sector_life(&provider, number).await.ok().flatten();
+        SectorView { number, state, life }
+    }
+
+    /// Asks a provider for the piece.
+    async fn asked(&self, mut copy: Copy, piece: &PieceInfo, root: Option<&Cid>) -> Result<Copy, FileError> {
+        // What the chain says now is newer than what was noted.
+        if copy.is_bound()
+            && let Ok(Some(url)) = provider_url(&**self.actor.node(), &copy.provider).await
+        {
+            copy.url = Some(url);
+        }
+        if let Some(source) = copy.source() {
+            copy.served = probe(&source, piece, root, &Trees::of(self.home)).await?;
+        }
+        Ok(copy)
+    }
+
+    /// Writes down what was learnt, into what the book says by now.
+    fn remember(&self, piece: &PieceInfo, learnt: Kept, copies: &mut [Copy]) -> Result<Kept, CareError> {
+        let before = self.book.load(&piece.piece_cid)?;
+        let mut kept = before.clone();
+        for mine in &mut kept.deals {
+            if let Some(seen) = learnt.deals.iter().find(|seen| seen.deal.id == mine.deal.id) {
+                mine.sector = seen.sector;
+                if !mine.deal.is_over() {
+                    mine.deal.state = seen.deal.state.clone();
+                }
+            }
+        }
+        let unix = unix_now();
+        for copy in copies {
+            match &copy.served {
+                Served::Silent(_) => copy.silent_since = Some(*kept.silent.entry(copy.provider).or_insert(unix)),
+                _ => drop(kept.silent.remove(&copy.provider)),
+            }
+        }
+        if kept != before {
+            self.book.save(&piece.piece_cid, &kept)?;
+        }
+        Ok(kept)
+    }
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Gives each deal without a sector the first one that its provider proved after it and that is neither another deal's nor a bounty's.
+fn assign_sectors(kept: &mut Kept, proven: &[ProvenSector], claims: &[(Address, ClaimView)]) {
+    let of_deals = kept.deals.iter().filter_map(|kept| Some((kept.deal.provider, kept.sector?)));
+    let of_claims = claims.iter().map(|(provider, claim)| (*provider, claim.sector));
+    let mut taken: Vec<(Address, SectorNumber)> = of_deals.chain(of_claims).collect();
+    for mine in kept.deals.iter_mut().filter(|mine| mine.sector.is_none() && !mine.deal.is_over()) {
+        let fits = |found: &&ProvenSector| {
+            let place = (found.miner, found.sector);
+            found.miner == mine.deal.provider && found.epoch >= mine.since && !taken.contains(&place)
+        };
+        if let Some(found) = proven.iter().filter(fits).min_by_key(|found| found.epoch) {
+            mine.sector = Some(found.sector);
+            mine.deal.state = DealProgress::Sealed;
+            taken.push((found.miner, found.sector));
+        }
+    }
+}
