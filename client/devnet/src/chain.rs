@@ -21,7 +21,7 @@ use bauta_client::wallet::Key;
 use cid::Cid;
 use fvm_ipld_encoding::RawBytes;
 use fvm_shared::MethodNum;
-use fvm_shared::address::Address;
+use fvm_shared::address::{Address, Protocol};
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use fvm_shared::state::ActorState;
@@ -191,7 +191,24 @@ impl Chain {
 
     /// The nonce of the sender's next message, counting those that wait.
     pub fn next_nonce(&self, from: &Address) -> Result<Option<u64>> {
-        Ok(self.sender(from)?.map(|sender| self.pool.next_nonce(from, sender.nonce)))
+        let Some(sender) = self.sender(from)? else { return Ok(None) };
+        Ok(Some(self.pool.next_nonce(&self.key_address(from)?, sender.nonce)))
+    }
+
+    /// The address that an account signs with, which the mempool knows it by; anything that is no account keeps its own.
+    pub(crate) fn key_address(&self, address: &Address) -> Result<Address> {
+        if address.protocol() != Protocol::ID {
+            return Ok(*address);
+        }
+        let state = self.state()?;
+        let Some(actor) = state.actor(address)? else { return Ok(*address) };
+        if let Some(delegated) = actor.delegated_address {
+            return Ok(delegated);
+        }
+        // An account's state is its key address alone; other states have another shape.
+        let key = state.object::<(Address,)>(address).ok().map(|(key,)| key);
+        let is_key = |key: &Address| matches!(key.protocol(), Protocol::Secp256k1 | Protocol::BLS);
+        Ok(key.filter(is_key).unwrap_or(*address))
     }
 
     /// Takes a signed message into the mempool, and writes that down.

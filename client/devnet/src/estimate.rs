@@ -73,7 +73,7 @@ pub fn simulate(chain: &Chain, state: Cid, epoch: ChainEpoch, draft: &Message) -
     let mut vm = Vm::open(chain.store(), &chain.rules, state, epoch)?;
     let sender = vm.actor(&draft.from)?.ok_or(EstimateError::NoSender(draft.from))?;
     let mut nonce = sender.sequence;
-    for earlier in chain.pool.runnable(&draft.from, nonce) {
+    for earlier in chain.pool.runnable(&chain.key_address(&draft.from)?, nonce) {
         if earlier.signed.message.sequence == draft.sequence {
             break;
         }

@@ -33,6 +33,8 @@ impl Limits {
 const REPLACE_PERCENT: u64 = 125;
 /// How many replaced messages are remembered.
 const MAX_REPLACED: usize = 10_000;
+/// How many names of messages are remembered.
+const MAX_NAMED: usize = 10_000;
 
 /// Why a message may not wait.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +164,8 @@ pub struct Mempool {
     /// Messages that others took the place of, by both CIDs, and the order in which they went.
     replaced: HashMap<Cid, Message>,
     went: VecDeque<Cid>,
+    /// What was signed here on demand, by the name that who demanded it gave.
+    named: HashMap<String, SignedMessage>,
     arrivals: u64,
 }
 
@@ -268,6 +272,19 @@ impl Mempool {
     /// A message that another took the place of, by either CID.
     pub fn replaced(&self, cid: &Cid) -> Option<&Message> {
         self.replaced.get(cid)
+    }
+
+    /// The message that was signed under a name.
+    pub fn named(&self, name: &str) -> Option<&SignedMessage> {
+        self.named.get(name)
+    }
+
+    /// Remembers under which name a message was signed.
+    pub fn name(&mut self, name: String, signed: SignedMessage) {
+        if self.named.len() >= MAX_NAMED {
+            self.named.clear();
+        }
+        self.named.insert(name, signed);
     }
 
     /// Puts a message back that was admitted before (after a restart).

@@ -532,8 +532,46 @@ async fn estimates_follow_what_is_paid_and_what_waits() {
     assert_eq!(ask("MpoolSelect", json!([null, 1.0])).await.unwrap().as_array().unwrap().len(), 2);
     let given = ask("MpoolPushMessage", json!([draft(json!({})), null])).await.unwrap_err();
     assert!(given.to_string().contains("expects message nonce to be 0, was 9"), "{given}");
+    let uuid = json!({ "MaxFee": "0", "MsgUuid": "7e5ae4bc-2a1c-4bd6-9a0e-3f4f0a0b6c11" });
+    let once = ask("MpoolPushMessage", json!([draft(json!({ "Nonce": 0 })), uuid])).await.unwrap();
+    assert_eq!(ask("MpoolPushMessage", json!([draft(json!({ "Nonce": 0 })), uuid])).await.unwrap(), once);
+    assert_eq!(ask("MpoolPending", json!([null])).await.unwrap().as_array().unwrap().len(), 3);
+    // By its id address the sender is the same.
+    let id = ask("StateLookupID", json!([shown, null])).await.unwrap();
+    assert_eq!(ask("MpoolGetNonce", json!([id])).await.unwrap(), ask("MpoolGetNonce", json!([shown])).await.unwrap());
     let foreign = draft(json!({ "From": nobody, "Nonce": 0 }));
     assert!(
         ask("MpoolPushMessage", json!([foreign, null])).await.unwrap_err().to_string().contains("key info not found")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_in_browsers_may_call() {
+    let devnet = spawn(Config { token: Some("sesame".into()), ..config() }).await.unwrap();
+    let (url, client) = (devnet.rpc_url().unwrap(), reqwest::Client::new());
+    let asked =
+        client.request(reqwest::Method::OPTIONS, url).header("Origin", "https://example.org").send().await.unwrap();
+    assert_eq!(
+        (asked.status().as_u16(), &asked.headers()["access-control-allow-origin"]),
+        (204, &"*".parse().unwrap())
+    );
+    assert!(asked.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
+    // What they may not do without the token, they may be told.
+    for (token, status) in [("sesame", 200), ("open", 401)] {
+        let called =
+            client.post(url).bearer_auth(token).body(r#"{"id":1,"method":"Filecoin.Version"}"#).send().await.unwrap();
+        assert_eq!(
+            (called.status().as_u16(), &called.headers()["access-control-allow-origin"]),
+            (status, &"*".parse().unwrap())
+        );
+    }
+    // A WebSocket of a page has no headers.
+    let (status, in_query) = (
+        async |query: &str| client.post(format!("{url}{query}")).body("[]").send().await.unwrap().status().as_u16(),
+        "?token=sesame",
+    );
+    assert_eq!(
+        (status(in_query).await, status("?token=open").await, status("?x=1&token=sesame").await),
+        (400, 401, 400)
     );
 }

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, Request, State, WebSocketUpgrade};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -39,6 +39,7 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, token: Option
     let app = Router::new()
         .route("/rpc/{version}", post(answer).get(upgrade))
         .layer(middleware::from_fn_with_state(token.map(Arc::from), admit))
+        .layer(middleware::from_fn(open_to_browsers))
         .with_state(service);
     // Requests that wait for a message would hold a graceful end open for minutes.
     tokio::select! {
@@ -71,6 +72,20 @@ async fn accept(listener: TcpListener, app: Router, header_time: Duration) {
             }
         });
     }
+}
+
+/// Lets pages in browsers call and read, as Forest and gateways do: they ask first what they may (`OPTIONS`).
+async fn open_to_browsers(request: Request, next: Next) -> Response {
+    let asks = request.method() == Method::OPTIONS;
+    let mut response = if asks { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if asks {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    }
+    response
 }
 
 /// Lets those in who have the token, if there is one.

@@ -84,12 +84,20 @@ fn validate_address(_: &mut Chain, args: &Args) -> Answer {
     answer(AddressJson(parsed.map_err(|e| RpcError::application(e.to_string()))?))
 }
 
+/// Go's unset UUID.
+const NO_UUID: &str = "00000000-0000-0000-0000-000000000000";
+
 /// Estimates, signs and sends.
 ///
 /// Source: lotus `node/impl/full/mpool.go`, `MpoolPushMessage`.
 fn push_message(chain: &mut Chain, args: &Args) -> Answer {
     let MessageJson { mut message, .. } = args.get(0)?;
     let spec: SendSpec = args.get::<Option<SendSpec>>(1)?.unwrap_or_default();
+    // Asked again under the same name, it is the same message.
+    let named = !spec.msg_uuid.is_empty() && spec.msg_uuid != NO_UUID;
+    if named && let Some(signed) = chain.pool.named(&spec.msg_uuid) {
+        return answer(SignedMessageJson(signed.clone()));
+    }
     let key = expect_key(chain, &message.from)?;
     message.from = key.address();
     if message.sequence != 0 {
@@ -111,5 +119,8 @@ fn push_message(chain: &mut Chain, args: &Args) -> Answer {
     }
     let signed = signed(&key, message)?;
     chain.push(signed.clone())?;
+    if named {
+        chain.pool.name(spec.msg_uuid, signed.clone());
+    }
     answer(SignedMessageJson(signed))
 }
