@@ -152,7 +152,9 @@ fn a_phrase_gives_its_keys_again() {
     // Nobody would see it, or nowhere to keep it.
     user.fails(2, &["wallet", "new", "--mnemonic"]);
     user.fails(2, &["wallet", "new", "--mnemonic", "--words", "13", "--phrase-out", "p"]);
-    user.fails(2, &["wallet", "new", "--mnemonic", "--kind", "bls", "--phrase-out", "p"]);
+    for kind in ["bls", "delegated"] {
+        user.fails(2, &["wallet", "new", "--mnemonic", "--kind", kind, "--phrase-out", "p"]);
+    }
     user.fails(2, &["wallet", "new", "--index", "1"]);
     assert!(!user.path("p").exists() && user.ok(&["wallet", "list"])["keys"].as_array().unwrap().is_empty());
 

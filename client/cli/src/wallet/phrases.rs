@@ -49,8 +49,8 @@ impl fmt::Display for Derivations {
 
 /// Makes a phrase and its first keys. The phrase is safe before a key is.
 pub(super) fn new(context: &mut Context, args: WalletNew) -> anyhow::Result<Output> {
-    if args.kind == Kind::Bls {
-        return Err(Failure::usage("a phrase gives secp256k1 keys only: leave out --kind bls or --mnemonic"));
+    if args.kind != Kind::Secp256k1 {
+        return Err(Failure::usage("a phrase gives secp256k1 keys only: leave out --kind or --mnemonic"));
     }
     let phrase = Phrase::generate(args.words).map_err(|e| Failure::usage(e.to_string()))?;
     let paths = paths(&args.derivation)?;
