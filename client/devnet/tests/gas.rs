@@ -6,6 +6,10 @@
 //! tables anew. States are filled by the actor's own rules without messages, then given to the actor. `BAUTA_GAS_LARGE=1` adds the
 //! largest ones, which take minutes.
 
+#[path = "gas/contract.rs"]
+mod contract;
+#[path = "gas/costs.rs"]
+mod costs;
 #[path = "gas/fill.rs"]
 mod fill;
 #[path = "gas/methods.rs"]
@@ -18,12 +22,13 @@ mod world;
 use std::collections::BTreeMap;
 
 use bauta_devnet::on_large_stack;
+use methods::Body;
 use table::{Table, is_large};
 
 #[test]
 fn methods_cost_no_more_than_the_table_says() {
     on_large_stack(|| {
-        let scene = methods::Scene::new();
+        let scene = methods::Scene::new(Body::Wasm);
         let mut table = Table::open("actor.json");
         for entries in [0, 1_000, 100_000] {
             if entries <= 1_000 || is_large() {
@@ -34,10 +39,62 @@ fn methods_cost_no_more_than_the_table_says() {
     });
 }
 
+/// The contract's table is that of the official actors, which Calibration and mainnet run.
+fn has_official_actors() -> bool {
+    let official = bauta_devnet::bundle::Bundle::from_environment() != bauta_devnet::bundle::Bundle::Own;
+    if !official {
+        eprintln!("skipped: the contract's gas is measured on official built-in actors (BAUTA_BUNDLE=FILE.car)");
+    }
+    official
+}
+
+#[test]
+fn the_contract_costs_no_more_than_its_table_says() {
+    if !has_official_actors() {
+        return;
+    }
+    on_large_stack(|| {
+        let scene = methods::Scene::new(Body::Contract);
+        let mut table = Table::open("contract.json");
+        for entries in [0, 1_000, 100_000] {
+            if entries <= 1_000 || is_large() {
+                table.compare(scene.measure(entries));
+            }
+        }
+        table.close();
+    });
+}
+
+/// A registration among 100,000 files costs no more than 1.1 times what it costs among 1,000.
+#[test]
+fn the_contract_hardly_grows() {
+    if !has_official_actors() {
+        return;
+    }
+    on_large_stack(|| {
+        let scene = methods::Scene::new(Body::Contract);
+        let mut table = Table::open("contract-growth.json");
+        for owners in [fill::Owners::One, fill::Owners::Many] {
+            let mut at_a_thousand = None;
+            for entries in [1_000, 10_000, 100_000] {
+                if entries > 10_000 && !is_large() {
+                    continue;
+                }
+                let rows = scene.measure_growth(entries, owners);
+                let mean = rows[0].gas["mean"];
+                let most = *at_a_thousand.get_or_insert(mean);
+                assert!(mean <= most + most / 10, "{} at {entries}: {mean} gas, {most} at 1,000", rows[0].name);
+                table.compare(rows);
+            }
+        }
+        table.close();
+    });
+}
+
 #[test]
 fn registering_and_reading_hardly_grow() {
     on_large_stack(|| {
-        let scene = methods::Scene::new();
+        let scene = methods::Scene::new(Body::Wasm);
         let mut table = Table::open("growth.json");
         let mut at_ten_thousand = BTreeMap::new();
         for entries in [1_000, 10_000, 100_000, 1_000_000] {

@@ -4,6 +4,8 @@
 mod common;
 #[path = "rpc/dialects.rs"]
 mod dialects;
+#[path = "rpc/rehearsal.rs"]
+mod rehearsal;
 #[path = "rpc/shapes.rs"]
 mod shapes;
 #[allow(dead_code, reason = "the providers' tests use what these do not")]

@@ -73,8 +73,10 @@ impl Rehearsal {
         let cid = json!({ "/": signed.0.cid().to_string() });
         let message = form.get("Message").cloned().unwrap_or_default();
         let tried = self.node.request("Filecoin.StateCall", json!([message, null])).await;
-        // What depends on a message before it cannot be tried; it would not be reached if that had failed.
-        let receipt = tried.ok().and_then(|tried| tried.get("MsgRct").cloned()).filter(|receipt| !receipt.is_null());
+        // What depends on a message before it cannot be tried: it is refused for what is not there yet, and taken for executed.
+        let first = self.lock().messages.is_empty();
+        let receipt = tried.ok().and_then(|tried| tried.get("MsgRct").cloned());
+        let receipt = receipt.filter(|receipt| !receipt.is_null() && (first || receipt["ExitCode"] == 0));
         let receipt =
             receipt.unwrap_or_else(|| json!({"ExitCode": 0, "Return": null, "GasUsed": 0, "EventsRoot": null}));
         let head = self.node.request("Filecoin.ChainHead", json!([])).await?;

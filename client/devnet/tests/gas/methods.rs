@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bauta_abi::*;
+use bauta_client::actor::contract;
 use bauta_client::message;
 use bauta_client::wallet::Key;
 use bauta_devnet::bundle::BAUTA_ACTOR;
@@ -12,7 +13,7 @@ use bauta_devnet::store::Store;
 use bauta_devnet::vm::{BLOCK_GAS, Outcome, Rules, Vm};
 use cid::Cid;
 use fvm_ipld_blockstore::{Block, Blockstore};
-use fvm_ipld_encoding::{RawBytes, to_vec};
+use fvm_ipld_encoding::{BytesDe, BytesSer, RawBytes, to_vec};
 use fvm_shared::address::Address;
 use fvm_shared::econ::TokenAmount;
 use fvm_shared::piece::PaddedPieceSize;
@@ -20,12 +21,22 @@ use fvm_shared::state::ActorState;
 use fvm_shared::{ActorID, IPLD_RAW};
 use multihash_codetable::Code;
 
+use crate::contract::Filling;
 use crate::fill::{self, Owners};
 use crate::table::Row;
 use crate::world::{self, MARKET, World};
 
-/// Where the actor is, as the devnet installs it.
+/// Where the Wasm is, as the devnet installs it.
 const ACTOR: ActorID = 64;
+const EAM: Address = Address::new_id(10);
+const CREATE_EXTERNAL: u64 = 4;
+
+/// Which body is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    Wasm,
+    Contract,
+}
 /// A sector of the provider, with the piece of all bounties.
 const SECTOR: u64 = 1;
 /// Epochs between a claim and its settlement.
@@ -39,7 +50,10 @@ pub struct Scene {
     rules: Rules,
     root: Cid,
     now: i64,
-    code: Cid,
+    /// Where the body is, and its entry in the state tree.
+    actor: ActorID,
+    entry: ActorState,
+    body: Body,
     key: Key,
     me: ActorID,
     friend: Address,
@@ -58,7 +72,7 @@ struct Run<'s> {
 }
 
 impl Scene {
-    pub fn new() -> Self {
+    pub fn new(body: Body) -> Self {
         let mut w = World::new();
         let life = 215 * world::DAY;
         w.seal(SECTOR, world::piece(1), w.now() + life, &[], false).expect("sealed");
@@ -69,11 +83,27 @@ impl Scene {
         let (key, friend, miner) = (account_key(0), account_key(1).address(), w.miner);
         let me = w.resolve(&key.address());
         let (store, rules, root, now) = w.into_parts();
-        let code = Block::new(IPLD_RAW, BAUTA_ACTOR).cid(Code::Blake2b256);
-        store.put_keyed(&code, BAUTA_ACTOR).expect("put");
-        rules.preload(&store, &[code]).expect("the FVM takes the actor");
-        let miner = Address::new_id(Vm::open(&store, &rules, root, now).unwrap().resolve(&miner).unwrap().unwrap());
-        Self { store, rules, root, now, code, key, me, friend, miner, location, deal }
+        let mut vm = Vm::open(&store, &rules, root, now).expect("opens");
+        let miner = Address::new_id(vm.resolve(&miner).expect("readable").expect("there"));
+        let (actor, entry) = match body {
+            Body::Wasm => {
+                let code = Block::new(IPLD_RAW, BAUTA_ACTOR).cid(Code::Blake2b256);
+                store.put_keyed(&code, BAUTA_ACTOR).expect("put");
+                rules.preload(&store, &[code]).expect("the FVM takes the actor");
+                let balance = TokenAmount::default();
+                (ACTOR, ActorState { code, state: code, sequence: 0, balance, delegated_address: None })
+            }
+            Body::Contract => {
+                let params = RawBytes::serialize(BytesSer(contract::init_code())).expect("CBOR");
+                let none = TokenAmount::default();
+                let done = vm.implicit(&key.address(), &EAM, CREATE_EXTERNAL, &none, params).and_then(Outcome::ok);
+                let (id, _, _): (ActorID, Option<Address>, BytesDe) =
+                    done.expect("deployed").decode().expect("an address");
+                (id, vm.actor(&Address::new_id(id)).expect("readable").expect("deployed"))
+            }
+        };
+        let root = vm.flush().expect("flushes");
+        Self { store, rules, root, now, actor, entry, body, key, me, friend, miner, location, deal }
     }
 
     fn terms(&self) -> Terms {
@@ -99,7 +129,7 @@ impl Scene {
     /// Opens the VM with the actor on a state that was filled before.
     fn run(&self, state: Cid, entries: u64, balance: TokenAmount) -> Run<'_> {
         let mut vm = Vm::open(&self.store, &self.rules, self.root, self.now).expect("opens");
-        vm.place(ACTOR, ActorState { code: self.code, state, sequence: 0, balance, delegated_address: None });
+        vm.place(self.actor, ActorState { state, balance, ..self.entry.clone() });
         let nonce = vm.actor(&self.key.address()).expect("readable").expect("funded").sequence;
         Run { scene: self, vm, nonce, entries, rows: vec![] }
     }
@@ -108,7 +138,12 @@ impl Scene {
     pub fn measure(&self, entries: u64) -> Vec<Row> {
         let terms = self.terms();
         let escrow = terms.target() * entries;
-        let state = fill::everything(&self.ground(), entries, &terms, self.now);
+        let state = match self.body {
+            Body::Wasm => fill::everything(&self.ground(), entries, &terms, self.now),
+            Body::Contract => {
+                Filling::new(&self.store, self.now).everything(self.me, entries, &terms).state(&self.entry.state)
+            }
+        };
         let mut run = self.run(state, entries, escrow);
         run.keys();
         run.files();
@@ -119,6 +154,9 @@ impl Scene {
 
     /// Measures registering and reading over many messages.
     pub fn measure_growth(&self, entries: u64, owners: Owners) -> Vec<Row> {
+        if self.body == Body::Contract {
+            return self.measure_contract_growth(entries, owners);
+        }
         let ground = self.ground();
         let mut state = fill::register(&ground, fill::empty(&self.store), 0, entries, owners);
         let mut register = vec![];
@@ -133,11 +171,26 @@ impl Scene {
         let every = (entries / SAMPLES).max(1);
         let ids = (1..=entries).step_by(every as usize);
         let read = ids.map(|id| run.send(Method::GetFile, &GetFileParams { id }, 0).gas).collect();
-        let name = |what| match owners {
-            Owners::One => format!("{what}, one owner"),
-            Owners::Many => format!("{what}, many owners"),
-        };
-        vec![row(name("RegisterFile"), entries, register), row(name("GetFile"), entries, read)]
+        vec![row(growth("RegisterFile", owners), entries, register), row(growth("GetFile", owners), entries, read)]
+    }
+
+    /// The same for the contract; all messages come from one account, whoever owns the files that are there.
+    fn measure_contract_growth(&self, entries: u64, owners: Owners) -> Vec<Row> {
+        let state = Filling::new(&self.store, 1).register(self.me, entries, owners).state(&self.entry.state);
+        let mut run = self.run(state, entries, TokenAmount::default());
+        let every = (entries / SAMPLES).max(1);
+        let ids = (1..=entries).step_by(every as usize);
+        let read = ids.map(|id| run.send(Method::GetFile, &GetFileParams { id }, 0).gas).collect();
+        let files = (entries..entries + SAMPLES).map(|n| RegisterFileParams { files: vec![fill::file(n)] });
+        let register = files.map(|params| run.send(Method::RegisterFile, &params, 0).gas).collect();
+        vec![row(growth("RegisterFile", owners), entries, register), row(growth("GetFile", owners), entries, read)]
+    }
+}
+
+fn growth(what: &str, owners: Owners) -> String {
+    match owners {
+        Owners::One => format!("{what}, one owner"),
+        Owners::Many => format!("{what}, many owners"),
     }
 }
 
@@ -151,7 +204,7 @@ fn row(name: String, entries: u64, mut gas: Vec<u64>) -> Row {
 impl Run<'_> {
     /// Sends a message that must succeed.
     fn send(&mut self, method: Method, params: &impl Wire, nano: i64) -> Outcome {
-        let to = Address::new_id(ACTOR);
+        let to = Address::new_id(self.scene.actor);
         let params = RawBytes::new(encode(params).expect("in bounds"));
         let value = TokenAmount::from_nano(nano);
         let mut draft = message::draft(self.scene.key.address(), to, value, method.number(), params);
@@ -246,7 +299,7 @@ impl Run<'_> {
         let minimum_commitment_epoch = self.scene.now + 200 * world::DAY;
         let sectors = vec![SectorChanges { sector: SECTOR, minimum_commitment_epoch, added: vec![piece] }];
         let params = RawBytes::new(encode(&SectorContentChangedParams { sectors }).expect("in bounds"));
-        let (to, none) = (Address::new_id(ACTOR), TokenAmount::default());
+        let (to, none) = (Address::new_id(self.scene.actor), TokenAmount::default());
         let number = Method::SectorContentChanged.number();
         let done = self.vm.implicit(&self.scene.miner, &to, number, &none, params).expect("runs");
         assert!(done.exit.is_success() && done.events.len() == 1, "a claim was recorded: {}", done.failure);
