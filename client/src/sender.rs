@@ -31,6 +31,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 pub use error::{ExitName, SendError};
 
+use crate::address::EthAddress;
 use crate::message::eth::INVOKE_CONTRACT;
 use crate::message::{self, METHOD_SEND, Message, SignedMessage};
 use crate::network::Network;
@@ -276,7 +277,12 @@ impl Sender {
             (KeyKind::Delegated, METHOD_SEND) => INVOKE_CONTRACT,
             (_, method) => method,
         };
-        let draft = message::draft(from, call.to, call.value.clone(), method, call.params.clone());
+        // Its transactions name actors by f410 address or id.
+        let to = match EthAddress::of(&call.to) {
+            None if self.key.kind() == KeyKind::Delegated => self.node.lookup_id(&call.to).await?.unwrap_or(call.to),
+            _ => call.to,
+        };
+        let draft = message::draft(from, to, call.value.clone(), method, call.params.clone());
         let estimated = self.node.gas_estimate(&draft, None).await.map_err(SendError::from_estimate)?;
         let cost = Cost {
             value: call.value.clone(),

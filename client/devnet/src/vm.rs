@@ -19,8 +19,8 @@ use fvm::kernel::filecoin::DefaultFilecoinKernel;
 use fvm::machine::{DefaultMachine, Machine, Manifest, NetworkConfig};
 use fvm::trace::ExecutionTrace;
 use fvm_ipld_blockstore::Blockstore;
+use fvm_ipld_encoding::RawBytes;
 use fvm_ipld_encoding::de::DeserializeOwned;
-use fvm_ipld_encoding::{DAG_CBOR, RawBytes};
 use fvm_shared::address::Address;
 use fvm_shared::chainid::ChainID;
 use fvm_shared::clock::ChainEpoch;
@@ -36,6 +36,7 @@ use fvm_shared::{ActorID, MethodNum};
 use multihash_codetable::{Code, MultihashDigest};
 
 use crate::store::Store;
+use crate::tipset::key_cid;
 
 type Exec = DefaultExecutor<DefaultFilecoinKernel<DefaultCallManager<lazy::Lazy>>>;
 
@@ -85,7 +86,7 @@ pub fn blake2b(data: &[u8]) -> [u8; 32] {
 }
 
 /// What a node answers to the VM about the chain outside the state tree.
-pub(crate) struct Surroundings;
+pub(crate) struct Surroundings(Rc<Store>);
 
 impl externs::Externs for Surroundings {}
 
@@ -106,7 +107,9 @@ impl externs::Consensus for Surroundings {
 
 impl externs::Chain for Surroundings {
     fn get_tipset_cid(&self, epoch: ChainEpoch) -> Result<Cid> {
-        Ok(Cid::new_v1(DAG_CBOR, Code::Blake2b256.digest(&epoch.to_be_bytes())))
+        // The last tipset before a null round stands for it. Contracts read it as the block's hash.
+        let record = self.0.tipset_at_or_before(epoch)?.context("there is no such tipset")?;
+        Ok(key_cid(&[record.block]))
     }
 }
 
@@ -246,7 +249,7 @@ impl Vm {
         if tracing {
             context.enable_tracing();
         }
-        let machine = DefaultMachine::new(&context, store.clone(), Surroundings)?;
+        let machine = DefaultMachine::new(&context, store.clone(), Surroundings(store.clone()))?;
         Ok(Self { exec: lazy::executor(rules.engine.clone(), machine)?, epoch })
     }
 

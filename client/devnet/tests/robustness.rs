@@ -102,7 +102,7 @@ fn code(answer: &Value) -> i64 {
     let Some(error) = error else { return 0 };
     assert!(error["message"].as_str().is_some_and(|m| !m.is_empty()), "{answer}");
     let code = error["code"].as_i64().expect("a code");
-    assert!([1, 2, 3, 11, -32700, -32600, -32601, -32602].contains(&code), "{answer}");
+    assert!([1, 2, 3, 11, 12, -32700, -32600, -32601, -32602, -32005].contains(&code), "{answer}");
     code
 }
 

@@ -81,6 +81,11 @@ told.blockHash = block.hash === paid.blockHash && (await provider.getBlock(paid.
 told.parent = (await provider.getBlock(block.parentHash)).number < block.number
 told.transactions = block.prefetchedTransactions.map((tx) => [tx.hash === paid.hash, tx.from === wallet.address, tx.value.toString()])
 told.transaction = (await provider.getTransaction(paid.hash)).blockNumber === paid.blockNumber
+// BLOCKHASH of the block before.
+const past = await new ethers.ContractFactory([], '0x6b4360019003405f5260205ff35f52600c6014f3', wallet).deploy()
+await past.waitForDeployment()
+const now = await provider.getBlockNumber()
+told.past = (await provider.call({ to: await past.getAddress(), blockTag: now })) === (await provider.getBlock(now - 1)).hash
 told.unknown = [await provider.getTransaction(ethers.id('none')), await provider.getTransactionReceipt(ethers.id('none'))]
 told.low = (await refused(wallet.sendTransaction({ to: stranger, value: 1n, nonce: 0 })))?.code
 told.method = await provider.send('eth_nosuch', []).catch((e) => e.error?.code ?? e.info?.responseStatus ?? e.message)

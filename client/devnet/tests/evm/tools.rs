@@ -104,7 +104,7 @@ async fn ethers_deploys_calls_sends_and_follows_logs() {
     assert_eq!(told["paid"], json!([1, "1500000000000000000"]));
     assert_eq!((&told["legacy"], &told["failed"]), (&json!(0), &json!(0)));
     assert_eq!(told["transactions"], json!([[true, true, "1500000000000000000"]]));
-    for what in ["blockHash", "parent", "transaction"] {
+    for what in ["blockHash", "parent", "transaction", "past"] {
         assert_eq!(told[what], json!(true), "{what}");
     }
     assert_eq!(told["unknown"], json!([null, null]));

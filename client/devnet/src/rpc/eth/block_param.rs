@@ -28,7 +28,6 @@ pub(super) fn find(chain: &Chain, args: &Args, index: usize, strict: bool) -> Re
     let value: Value = args.get(index)?;
     let bad = || args.refuse(index, "a block is a number, a hash or one of latest, pending, safe, finalized");
     let text = match &value {
-        Value::Null => "latest".to_owned(),
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         Value::Object(fields) => match (fields.get("blockNumber"), fields.get("blockHash")) {

@@ -114,7 +114,10 @@ fn explain(data: &[u8]) -> String {
 
 pub(super) fn call(chain: &mut Chain, args: &Args) -> Answer {
     let message = args.get::<Call>(0)?.message()?;
-    let record = block_param::find(chain, args, 1, false)?;
+    let record = match args.get::<Option<serde_json::Value>>(1)? {
+        None => block_param::latest(chain)?,
+        Some(_) => block_param::find(chain, args, 1, false)?,
+    };
     let creates = message.to == ADDRESS_MANAGER;
     let outcome = run(chain, record.state, record.height, message, BLOCK_GAS)?;
     let data = returned(&outcome)?;
