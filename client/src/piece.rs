@@ -17,7 +17,8 @@
 
 pub use bauta_commp::{
     CommP, Commitment, Engine, Error, InclusionProof, MAX_PADDED_SIZE, MIN_PADDED_SIZE, PaddedPieceSize, Part,
-    PieceInfo, Tree, comm_d, padded_size_of, parse_piece_cid, parse_piece_cid_v2, piece_cid, piece_cid_v2, zero_piece,
+    PieceInfo, Saved, Tree, comm_d, padded_size_of, parse_piece_cid, parse_piece_cid_v2, piece_cid, piece_cid_v2,
+    zero_piece,
 };
 
 /// Padded size of the nodes that are kept of the tree of a piece that is packed: 32 bytes for each MiB.

@@ -152,7 +152,7 @@ mod limits {
         match backend {
             Backend::Avx512 => Some(2657.0 / 16.0 * per_instruction(16, || mix(TURNS))),
             Backend::ShaNi => Some(64.0 * per_instruction(8, || rounds(TURNS))),
-            Backend::Portable | Backend::Avx2 => None,
+            Backend::Portable | Backend::ArmSha2 | Backend::Avx2 => None,
         }
     }
 

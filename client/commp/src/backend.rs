@@ -23,16 +23,20 @@ macro_rules! sixteen {
     };
 }
 
+#[cfg(target_arch = "aarch64")]
+mod arm_sha2;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod constants;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) use arm_sha2::digest;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::hash_streams;
 
@@ -52,6 +56,8 @@ const VARIABLE: &str = "BAUTA_COMMP_BACKEND";
 pub enum Backend {
     /// The `sha2` crate, node by node: the oracle of all others.
     Portable,
+    /// The SHA instructions of ARMv8, four nodes interleaved.
+    ArmSha2,
     /// The SHA instructions of x86, four nodes interleaved.
     ShaNi,
     /// AVX2: eight nodes in lanes.
@@ -62,7 +68,7 @@ pub enum Backend {
 
 impl Backend {
     /// All there are, on any machine.
-    pub const ALL: [Backend; 4] = [Backend::Portable, Backend::ShaNi, Backend::Avx2, Backend::Avx512];
+    pub const ALL: [Backend; 5] = [Backend::Portable, Backend::ArmSha2, Backend::ShaNi, Backend::Avx2, Backend::Avx512];
 
     /// Says whether this machine can run it.
     pub fn is_available(self) -> bool {
@@ -78,13 +84,23 @@ impl Backend {
     pub(crate) fn kernel(self) -> Option<Kernel> {
         match self {
             Backend::Portable => Some(Kernel::PORTABLE),
+            Backend::ArmSha2 => None,
             Backend::ShaNi => sha_ni::kernel(),
             Backend::Avx2 => avx2::kernel(),
             Backend::Avx512 => avx512::kernel(),
         }
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) fn kernel(self) -> Option<Kernel> {
+        match self {
+            Backend::Portable => Some(Kernel::PORTABLE),
+            Backend::ArmSha2 => arm_sha2::kernel(),
+            Backend::ShaNi | Backend::Avx2 | Backend::Avx512 => None,
+        }
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     pub(crate) fn kernel(self) -> Option<Kernel> {
         (self == Backend::Portable).then_some(Kernel::PORTABLE)
     }
@@ -123,6 +139,7 @@ impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Backend::Portable => "portable",
+            Backend::ArmSha2 => "arm-sha2",
             Backend::ShaNi => "sha-ni",
             Backend::Avx2 => "avx2",
             Backend::Avx512 => "avx512",
@@ -140,7 +157,7 @@ impl FromStr for Backend {
 
 /// The name of no backend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no backend: portable, sha-ni, avx2 or avx512")]
+#[error("{0:?} is no backend: portable, arm-sha2, sha-ni, avx2 or avx512")]
 pub struct UnknownBackend(String);
 
 /// A backend that this machine can run: only what has checked that makes one.

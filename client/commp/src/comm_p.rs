@@ -17,14 +17,14 @@ const SHARED_OUT: usize = 2;
 /// The leftmost path of the tree is kept open, so the first 127 bytes may still change when all others are known.
 pub struct CommP {
     pub(crate) engine: Engine,
-    frontier: Frontier,
+    pub(crate) frontier: Frontier,
     /// Payload that does not fill a batch yet, or a chunk where there are workers.
     buffer: Vec<u8>,
     /// Roots of the lanes of the chunk at hand.
-    lanes: Vec<Commitment>,
-    written: u64,
+    pub(crate) lanes: Vec<Commitment>,
+    pub(crate) written: u64,
     /// Payload that has left the buffer.
-    absorbed: u64,
+    pub(crate) absorbed: u64,
     workers: Option<Workers>,
 }
 

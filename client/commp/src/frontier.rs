@@ -25,6 +25,16 @@ impl Frontier {
         Frontier { first: [0; QUAD], path: Vec::new(), trees: Vec::new(), keep, kept: Vec::new() }
     }
 
+    /// The siblings along the leftmost path, and the complete subtrees.
+    pub fn parts(&self) -> (&[Commitment], &[(u8, Commitment)]) {
+        (&self.path, &self.trees)
+    }
+
+    /// Starts from such parts; no nodes are kept.
+    pub fn of_parts(first: [u8; QUAD], path: Vec<Commitment>, trees: Vec<(u8, Commitment)>) -> Self {
+        Frontier { first, path, trees, ..Frontier::new(crate::merkle::MAX_HEIGHT + 1) }
+    }
+
     /// Says whether nothing was added yet: the next subtree is the leftmost, and brings its path.
     pub fn is_empty(&self) -> bool {
         self.trees.is_empty()

@@ -33,6 +33,11 @@
 //! # Ok::<(), bauta_commp::Error>(())
 //! ```
 
+/// The examples in `README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod backend;
 mod chunk;
 mod cids;
@@ -44,6 +49,7 @@ mod frontier;
 mod merkle;
 mod part;
 mod proof;
+mod saved;
 mod streams;
 mod tree;
 mod workers;
@@ -63,6 +69,7 @@ pub use fvm_shared::piece::PaddedPieceSize;
 pub use merkle::zero_piece;
 pub use part::Part;
 pub use proof::InclusionProof;
+pub use saved::Saved;
 pub use streams::{MESSAGES_AT_ONCE, sha256_each};
 pub use tree::Tree;
 
@@ -112,6 +119,9 @@ pub enum Error {
     /// A backend that this CPU cannot run.
     #[error("this CPU cannot run the backend {0}")]
     Unavailable(Backend),
+    /// A commitment that cannot be put down, or what is none that was.
+    #[error("no commitment that was put down: {0}")]
+    NotSaved(&'static str),
     /// Nodes or bytes that are not part of the piece they are said to be part of.
     #[error("not part of the piece: {0}")]
     NotIncluded(&'static str),

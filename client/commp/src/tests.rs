@@ -2,6 +2,7 @@
 
 mod backends;
 mod proofs;
+mod saved;
 mod streams;
 #[path = "../../src/vectors.rs"]
 #[allow(dead_code, reason = "the walker is the client's; some of it is for other subjects")]

@@ -13,7 +13,7 @@ fn digests(messages: &[&[u8]]) -> Vec<[u8; 32]> {
 #[test]
 fn messages_side_by_side_have_the_same_digests() {
     let bytes: Vec<u8> = lcg(7).take(41 * 4099).collect();
-    for size in [0, 1, 63, 64, 500, 511, 512, 513, 1024, 1536, 4096] {
+    for size in [0, 1, 54, 55, 56, 57, 63, 64, 65, 119, 120, 128, 500, 511, 512, 513, 1024, 1536, 4096] {
         for count in [0, 1, 2, 9, 15, 16, 17, 31, 32, 33, 40] {
             // Not aligned to anything, and not where one lane's neighbour ends.
             let messages: Vec<_> = (0..count).map(|i| &bytes[i * (size + 3)..][..size]).collect();
