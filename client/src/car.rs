@@ -34,6 +34,7 @@ mod store;
 mod stream;
 mod unixfs;
 mod varint;
+mod walk;
 mod writer;
 
 #[cfg(test)]
@@ -60,6 +61,7 @@ pub(crate) use layout::Layout;
 pub(crate) use leaves::{Leaf, Leaves, check_leaf};
 pub(crate) use place::{Child, Extent, MAX_FILE, Wrong, children_of, find_ending, frame_size};
 pub(crate) use varint::{read_uvarint, write_uvarint};
+pub(crate) use walk::{Placed, walk};
 pub(crate) use writer::MAX_FRAME;
 
 /// Why a CAR or its content cannot be read or written.

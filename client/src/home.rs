@@ -16,9 +16,11 @@ use std::path::{Path, PathBuf};
 
 pub use config::{Config, ConfigError, NetworkConfig};
 pub use files::{
-    FileError, create_private, create_private_folder, read_private, remove, replace_private, write_public,
+    FileError, create_private, create_private_folder, is_unfinished, read_private, remove, replace_private, sweep,
+    write_public,
 };
 pub use lock::Lock;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The two folders.
@@ -105,6 +107,12 @@ impl Home {
     /// The same home with its journals elsewhere: what is only rehearsed must not be gone on with.
     pub fn with_journals(self, folder: &Path) -> Self {
         Self { journals: Some(folder.to_path_buf()), ..self }
+    }
+
+    /// The journal of packing into a file at this absolute path.
+    pub fn pack_journal(&self, out: &Path) -> PathBuf {
+        let name = hex::encode(&Sha256::digest(out.as_os_str().as_encoded_bytes())[..16]);
+        self.data.join("packing").join(format!("{name}.journal"))
     }
 
     /// Takes the lock of that name: at most one process holds it.

@@ -93,43 +93,63 @@ pub mod car;
 
 pub mod piece;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod pack;
 
 pub mod address;
 
 pub mod message;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod wallet;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod keyring;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod home;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod network;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod node;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod sender;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod actor;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod deploy;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod deal;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod store;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod access;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod fetch;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod check;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod share;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod bounty;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub mod care;
+
+#[cfg(fuzzing)]
+pub mod fuzzing;
 
 #[cfg(test)]
 mod vectors;

@@ -20,9 +20,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod checkpoints;
 mod error;
 mod extract;
 mod folder;
+mod into_file;
+mod journal;
 mod manifest;
 mod media_type;
 mod opening;
@@ -31,32 +34,40 @@ mod package;
 mod pipeline;
 mod platform;
 mod pool;
+mod resume;
 mod scan;
 mod sealing;
 mod shelves;
+mod single;
 mod source;
 mod twins;
 mod unpacker;
 
+#[cfg(fuzzing)]
+mod fuzz;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::fs;
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use cid::Cid;
 
-use crate::car::CarWriter;
-use crate::crypt::{Commitment, ContentKind, FileKey, Identity, Metadata, Recipient, Wrap};
+use crate::crypt::{Commitment, FileKey, Identity, Metadata, Recipient, Wrap};
 use crate::piece::{PieceInfo, Tree};
+
+#[cfg(fuzzing)]
+pub(crate) use fuzz::{fuzz_journal, fuzz_manifest};
 
 pub use error::Error;
 pub use extract::Unpacked;
+pub use into_file::pack_into_file;
 pub use manifest::{Content, Entry};
 pub use package::Package;
+pub use resume::Resume;
 
-use output::{Output, write_beside};
+use output::{Watched, write_beside};
 use pipeline::Pipeline;
 use source::Source;
 
@@ -69,6 +80,8 @@ pub struct Options<'a> {
     pub overwrite: bool,
     /// Is told how far the pass is, at least once a MiB.
     pub progress: Option<&'a mut dyn FnMut(Progress)>,
+    /// Is asked when the CAR is written; its error stops the pass.
+    pub stop: Option<&'a dyn Fn() -> io::Result<()>>,
 }
 
 impl Options<'_> {
@@ -93,6 +106,8 @@ pub struct Progress {
 /// What a pass is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Going on with what an interrupted pass has left: told once, with the bytes of the CAR that stand.
+    Resume,
     /// Looking through a folder.
     Scan,
     /// Encrypting and writing the CAR.
@@ -151,23 +166,37 @@ pub fn pack<W: Write + Seek>(
     path: &Path,
     recipients: &[Recipient],
     out: W,
-    mut options: Options<'_>,
+    options: Options<'_>,
 ) -> Result<Packed, Error> {
-    let io = |e| Error::io(path, e);
-    let real = path.canonicalize().map_err(io)?;
-    let about = real.metadata().map_err(io)?;
-    let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if about.is_dir() {
-        return folder::pack_folder(&real, name, recipients, out, options);
+    let target = Target::look(path)?;
+    let pipeline = Pipeline::new(Watched::new(out, options.stop), recipients)?;
+    if target.about.is_dir() {
+        return folder::pack_folder(&target.real, target.name, pipeline, Default::default(), options);
     }
-    if !about.is_file() {
-        return Err(Error::Unsupported(format!("{}: neither a file nor a folder", path.display())));
+    single::pack_file(&target, pipeline, None, options)
+}
+
+/// What is packed.
+struct Target {
+    /// As it was named, and without links.
+    given: PathBuf,
+    real: PathBuf,
+    about: fs::Metadata,
+    name: String,
+}
+
+impl Target {
+    /// Errors: [`Error::Io`]; [`Error::Unsupported`] for what is neither file nor folder.
+    fn look(path: &Path) -> Result<Target, Error> {
+        let io = |e| Error::io(path, e);
+        let real = path.canonicalize().map_err(io)?;
+        let about = real.metadata().map_err(io)?;
+        if !about.is_dir() && !about.is_file() {
+            return Err(Error::Unsupported(format!("{}: neither a file nor a folder", path.display())));
+        }
+        let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Target { given: path.into(), real, about, name })
     }
-    let file = File::open(&real).map_err(io)?;
-    let mut source = Source::of_file(path, file).map_err(io)?;
-    let packed = pack_one(&mut source, name, recipients, out, &mut options);
-    source.check()?;
-    packed
 }
 
 /// Encrypts what a reader gives, for instance standard input, as one file of the name given.
@@ -181,7 +210,8 @@ pub fn pack_reader<W: Write + Seek>(
     mut options: Options<'_>,
 ) -> Result<Packed, Error> {
     let mut source = Source::of_reader(Path::new(name), reader);
-    let packed = pack_one(&mut source, name.into(), recipients, out, &mut options);
+    let pipeline = Pipeline::new(Watched::new(out, options.stop), recipients)?;
+    let packed = single::pack_source(&mut source, name.into(), pipeline, None, &mut options);
     source.finish()?;
     packed
 }
@@ -215,42 +245,4 @@ pub fn unpack<R: Read + Seek>(
     options: Options<'_>,
 ) -> Result<Unpacked, Error> {
     Package::open(car, root, key)?.unpack(destination, options)
-}
-
-fn pack_one<R: Read, W: Write + Seek>(
-    source: &mut Source<R>,
-    name: String,
-    recipients: &[Recipient],
-    out: W,
-    options: &mut Options<'_>,
-) -> Result<Packed, Error> {
-    let total = source.expected();
-    let mut pipeline = Pipeline::new(out, recipients)?;
-    let sealed = pipeline.add(source.reporting(|done| options.report(Phase::Pack, done, total)))?;
-    let (_, files) = pipeline.drain()?;
-    let kind = ContentKind::File;
-    let metadata = Metadata { media_type: media_type::of(&name).into(), name, size: source.size(), kind };
-    sealed.packed(pipeline.into_car(), files[0].cid, metadata, Vec::new())
-}
-
-/// How to open an age file that went into a CAR.
-struct SealedFile {
-    key: FileKey,
-    wraps: Vec<Wrap>,
-}
-
-impl SealedFile {
-    /// Ends the CAR.
-    fn packed<W: Write + Seek>(
-        self,
-        car: CarWriter<Output<W>>,
-        payload_cid: Cid,
-        metadata: Metadata,
-        skipped: Vec<Skipped>,
-    ) -> Result<Packed, Error> {
-        let (out, header) = car.finish(&payload_cid)?;
-        let tree = out.finish(&header)?;
-        let (piece, commitment) = (tree.piece().clone(), self.key.commitment());
-        Ok(Packed { payload_cid, piece, tree, file_key: self.key, wraps: self.wraps, commitment, metadata, skipped })
-    }
 }

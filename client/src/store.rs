@@ -12,7 +12,7 @@
 //! use bauta_client::store::{Quiet, Request, Store};
 //!
 //! let home = Home::find()?;
-//! let store = Store::new(&actor, &sender, me.recipient(), &home).await?;
+//! let store = Store::new(&actor, &sender, me.recipient(), &home).await?.resuming(&[me]);
 //! let request = Request::new("photos".as_ref(), store.devnet_providers().await?);
 //! let stored = store.put(&request, Arc::new(Quiet)).await?;
 //! println!("file {}: {}", stored.registered.file, stored.file.payload_cid);
@@ -26,7 +26,7 @@ pub(crate) mod handout;
 pub(crate) mod job;
 mod register;
 
-use std::io::{self, Seek, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ use crate::access::{AccessError, actor_id};
 use crate::actor::{Actor, ActorError};
 use crate::care::Book;
 use crate::check::Trees;
-use crate::crypt::Recipient;
+use crate::crypt::{self, Recipient};
 use crate::deal::{self, DealError};
 use crate::fetch::{FetchError, Source};
 use crate::home::{FileError, Home, Lock};
@@ -55,6 +55,14 @@ pub(crate) use deals::place_of;
 pub use job::{DealEntry, DealProgress, Outbox, Place, Registered};
 
 use job::{Identity, Job};
+
+/// See [`crate::fuzzing`].
+#[cfg(fuzzing)]
+pub(crate) fn fuzz_journal(bytes: &[u8]) {
+    if let Some(job) = Job::from_json(bytes) {
+        assert_eq!(Job::from_json(job.to_json().as_bytes()), Some(job));
+    }
+}
 
 /// Who wants to know how storing goes on; beside what a [`sender::Watch`] is told. Nothing has to be implemented.
 pub trait Watch: sender::Watch {
@@ -130,7 +138,7 @@ pub struct Stored {
     pub wanted: usize,
     /// The CAR, where it stays on this machine.
     pub car: Option<PathBuf>,
-    /// What of a folder was left out; known to the run that packed it.
+    /// What of a folder was left out.
     pub skipped: Vec<Skipped>,
 }
 
@@ -189,6 +197,7 @@ pub struct Store<'a> {
     actor: &'a Actor,
     sender: &'a Sender,
     recipient: Recipient,
+    identities: Vec<crypt::Identity>,
     home: &'a Home,
     outbox: Outbox,
     book: Book,
@@ -206,7 +215,13 @@ impl<'a> Store<'a> {
         let outbox = Outbox::at(&home.journals(sender.network().name()));
         let chain = chain_name(&**actor.node(), sender.network()).await?;
         let book = Book::of(home, sender.network(), &chain);
-        Ok(Self { actor, sender, recipient, home, outbox, book, chain })
+        Ok(Self { actor, sender, recipient, identities: Vec::new(), home, outbox, book, chain })
+    }
+
+    /// Lets an interrupted packing be continued: its journal is sealed to the first of these identities of the sender's. Without any, packing begins
+    /// anew.
+    pub fn resuming(self, identities: &[crypt::Identity]) -> Self {
+        Self { identities: identities.to_vec(), ..self }
     }
 
     /// The providers of a devnet.
@@ -223,6 +238,7 @@ impl<'a> Store<'a> {
         self.sender.check_network().await.map_err(ActorError::from)?;
         let name = self.identify(request, &watch).await?;
         let _lock: Lock = self.home.lock(&format!("journal/{}/{name}", self.sender.network().name()))?;
+        self.outbox.sweep();
         let mut job = self.continued(&name, request, &*watch).await?.unwrap_or_else(|| Job::new(&request.path));
 
         let skipped = self.packed(&name, &mut job, request, &watch).await?;
@@ -286,15 +302,19 @@ impl<'a> Store<'a> {
     ) -> Result<Vec<Skipped>, StoreError> {
         let settled = job.registered.is_some() || job.pending.is_some() || job.deals.iter().any(DealEntry::has_bytes);
         if job.file.is_some() && (settled || self.outbox.car(name).exists()) {
-            return Ok(Vec::new());
+            return Ok(job.skipped.clone());
         }
         let owner = self.owner_of(request).await?;
         // Nothing is known to have left this machine, so what was packed before is of no use to anybody.
         job.deals.clear();
-        let folder = self.outbox.folder()?.to_path_buf();
-        let (path, exclude, car) = (request.path.clone(), request.exclude.clone(), self.outbox.car(name));
-        let watch = watch.clone();
-        let packing = tokio::task::spawn_blocking(move || pack_into(&path, &[owner], exclude, &folder, &car, &watch));
+        self.outbox.folder()?;
+        let (path, exclude) = (request.path.clone(), request.exclude.clone());
+        let (outbox, name_of) = (self.outbox.clone(), name.to_string());
+        let (watch, journal, identities) = (watch.clone(), self.outbox.packing(name), self.identities.clone());
+        let packing = tokio::task::spawn_blocking(move || {
+            let resume = pack::Resume { journal: &journal, identities: &identities, every: pack::Resume::EVERY };
+            pack_into(&path, &[owner], exclude, (&outbox, &name_of), &resume, &watch)
+        });
         let packed = packing
             .await
             .map_err(|e| StoreError::Source { path: request.path.clone(), why: io::Error::other(e) })??;
@@ -308,8 +328,10 @@ impl<'a> Store<'a> {
             metadata: packed.metadata.seal(&packed.file_key),
             owner_wrap: wrap.into_bytes(),
         });
+        job.skipped.clone_from(&packed.skipped);
         self.outbox.save(name, job)?;
         Trees::of(self.home).keep(&packed.tree)?;
+        self.outbox.packed(name)?;
         Ok(packed.skipped)
     }
 
@@ -368,45 +390,21 @@ pub(crate) async fn chain_name(node: &dyn Node, network: &Network) -> Result<Str
     Ok(chain)
 }
 
-/// Packs into a file that appears only when it is whole.
+/// Packs into a file that appears only when it is whole, or goes on with one of an earlier run.
 fn pack_into(
     path: &Path,
     recipients: &[Recipient],
     mut exclude: Vec<PathBuf>,
-    folder: &Path,
-    car: &Path,
+    (outbox, name): (&Outbox, &str),
+    resume: &pack::Resume<'_>,
     watch: &Arc<dyn Watch>,
 ) -> Result<pack::Packed, StoreError> {
-    let disk = |why| StoreError::Source { path: car.into(), why };
-    let mut file = tempfile::Builder::new().prefix(".packing-").tempfile_in(folder).map_err(disk)?;
-    exclude.push(folder.to_path_buf());
+    let car = outbox.car(name);
+    exclude.push(outbox.folder()?.to_path_buf());
     let mut report = |progress| watch.packing(progress);
-    let options = Options { exclude, overwrite: false, progress: Some(&mut report) };
-    let packed = pack::pack(path, recipients, Stoppable { file: file.as_file_mut(), watch: &**watch }, options)?;
-    file.as_file().sync_all().map_err(disk)?;
-    file.persist(car).map_err(|e| disk(e.error))?;
+    let stop = || watch.stop();
+    let options = Options { exclude, overwrite: false, progress: Some(&mut report), stop: Some(&stop) };
+    let (packed, file) = pack::pack_into_file(path, recipients, || outbox.part(name), resume, options)?;
+    file.persist(&car).map_err(|e| StoreError::Source { path: car, why: e.error })?;
     Ok(packed)
-}
-
-/// A file that refuses to grow once whoever watches wants to stop.
-struct Stoppable<'a> {
-    file: &'a mut std::fs::File,
-    watch: &'a dyn Watch,
-}
-
-impl Write for Stoppable<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.watch.stop()?;
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Seek for Stoppable<'_> {
-    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
-    }
 }

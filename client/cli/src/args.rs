@@ -25,7 +25,7 @@ pub use local::*;
 #[command(
     after_help = "Every flag can be set by a variable, BAUTA_ and its name in capitals: BAUTA_NETWORK, BAUTA_JSON=1.\n\
     Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 not found, 5 network, 6 no access,\n\
-    7 corrupt or forged, 8 not enough funds, 9 sent but not confirmed, 130 interrupted."
+    7 corrupt or forged, 8 not enough funds, 9 sent but not confirmed, 10 disk full, 130 interrupted."
 )]
 pub struct Cli {
     /// Where, as whom, and how to print.

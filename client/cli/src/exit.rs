@@ -47,6 +47,8 @@ pub enum Exit {
     Funds = 8,
     /// The message is on its way, and nobody knows yet how it ended.
     Unconfirmed = 9,
+    /// The disk is full, or a limit on space or on the size of files is reached.
+    NoRoom = 10,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -218,6 +220,7 @@ fn package(error: &pack::Error) -> Exit {
         pack::Error::NoAccess(_) => Exit::NoAccess,
         pack::Error::Corrupt { .. } => Exit::Corrupt,
         pack::Error::NotFound(_) => Exit::NotFound,
+        pack::Error::NoRoom { .. } => Exit::NoRoom,
         pack::Error::Io { error, .. } | pack::Error::Output(error) => disk(error),
         _ => Exit::Failed,
     }
@@ -277,12 +280,17 @@ fn cipher(error: &crypt::Error) -> Exit {
 }
 
 fn disk(error: &io::Error) -> Exit {
-    if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failed }
+    match error.kind() {
+        io::ErrorKind::NotFound => Exit::NotFound,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Exit::NoRoom,
+        _ => Exit::Failed,
+    }
 }
 
 fn file(error: &FileError) -> Exit {
     match error {
         FileError::Missing(_) => Exit::NotFound,
+        FileError::Io { source, .. } => disk(source),
         _ => Exit::Failed,
     }
 }
@@ -313,8 +321,21 @@ mod tests {
     #[test]
     fn the_numbers_are_the_contract() {
         use Exit::*;
-        let all = [Done, Failed, Usage, Partly, NotFound, Network, NoAccess, Corrupt, Funds, Unconfirmed, Interrupted];
-        assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130]);
+        let all = [
+            Done,
+            Failed,
+            Usage,
+            Partly,
+            NotFound,
+            Network,
+            NoAccess,
+            Corrupt,
+            Funds,
+            Unconfirmed,
+            NoRoom,
+            Interrupted,
+        ];
+        assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 130]);
     }
 
     #[test]

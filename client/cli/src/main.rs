@@ -26,6 +26,7 @@ mod place;
 mod progress;
 mod put;
 mod rehearsal;
+mod resume;
 mod run;
 mod secrets;
 mod serve;

@@ -17,7 +17,8 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Rows, clean};
 use crate::place::{Place, is_dash};
-use crate::progress::{Counted, Phase};
+use crate::progress::{Counted, Phase, interrupted};
+use crate::resume::Journal;
 
 /// What a piece is, in every result that has one.
 #[derive(Debug, Clone, Serialize)]
@@ -86,25 +87,40 @@ pub async fn pack(context: &mut Context, args: Pack) -> anyhow::Result<Output> {
     }
     let recipients = recipients(context, &args.recipient)?;
     let place = if to_stdout { None } else { Some(Place::free(&args.out, args.force)?) };
-    let phase = Phase::begin(context.progress(), "packing", None);
+    // What is read from a pipe or written to one cannot be gone on with.
+    let journal = match &place {
+        Some(place) if !is_dash(&args.path) => Some(Journal::of(context, place)?),
+        _ => None,
+    };
+    let (phase, notes) = (Phase::begin(context.progress(), "packing", None), context.notes());
     let work = move || -> anyhow::Result<Packed> {
-        let mut file = match &place {
-            Some(place) => place.file(0o666)?,
-            None => tempfile::Builder::new().prefix(".bauta-").tempfile()?,
+        let mut tell = |progress: packing::Progress| match progress.phase {
+            packing::Phase::Resume => notes.say(format_args!(
+                "going on where an earlier pack stopped: {} of the CAR are there",
+                indicatif::HumanBytes(progress.done)
+            )),
+            packing::Phase::Pack => phase.reach(progress.done, progress.total),
+            _ => {}
         };
-        let exclude = vec![file.path().to_path_buf(), args.out.clone()];
-        let out = Counted::new(file.as_file_mut(), phase.clone());
-        let options = Options { exclude, ..Options::default() };
-        let packed = if is_dash(&args.path) {
-            packing::pack_reader(io::stdin().lock(), "stdin", &recipients, out, options)?
-        } else {
-            packing::pack(&args.path, &recipients, out, options)?
+        let exclude = vec![args.out.clone()];
+        let options = Options { exclude, progress: Some(&mut tell), stop: Some(&interrupted), ..Options::default() };
+        let packed = match (&place, &journal) {
+            (Some(place), Some(journal)) => journal.pack(&args.path, &recipients, place, options, notes)?,
+            (Some(place), None) => {
+                let mut file = place.file(0o666)?;
+                let packed = pack_any(&args.path, &recipients, file.as_file_mut(), options)?;
+                place.publish(file)?;
+                packed
+            }
+            (None, _) => {
+                // Without a name: whatever happens, nothing is left of it.
+                let mut file = tempfile::tempfile()?;
+                let packed = pack_any(&args.path, &recipients, &mut file, options)?;
+                copy_to_stdout(&mut file)?;
+                packed
+            }
         };
         phase.end();
-        match &place {
-            Some(place) => place.publish(file)?,
-            None => copy_to_stdout(file.as_file_mut())?,
-        }
         Ok(packed)
     };
     let packed = tokio::task::spawn_blocking(work).await??;
@@ -124,6 +140,18 @@ pub async fn pack(context: &mut Context, args: Pack) -> anyhow::Result<Output> {
         Some(message) => output.but(Exit::Partly, message),
         None => output,
     })
+}
+
+fn pack_any(
+    path: &Path,
+    recipients: &[Recipient],
+    out: &mut File,
+    options: Options<'_>,
+) -> Result<Packed, packing::Error> {
+    if is_dash(path) {
+        return packing::pack_reader(io::stdin().lock(), "stdin", recipients, out, options);
+    }
+    packing::pack(path, recipients, out, options)
 }
 
 fn recipients(context: &Context, named: &[String]) -> anyhow::Result<Vec<Recipient>> {

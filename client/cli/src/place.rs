@@ -54,6 +54,11 @@ impl Place {
         Self { beside: gone.then(|| name.into()), ..self }
     }
 
+    /// The folder that it is in.
+    pub fn folder_of(&self) -> PathBuf {
+        folder_of(&self.path)
+    }
+
     /// A file beside it that vanishes unless [`Place::publish`]ed; `mode` before the umask.
     pub fn file(&self, mode: u32) -> io::Result<NamedTempFile> {
         let permissions = fs::Permissions::from_mode(mode);

@@ -86,11 +86,7 @@ impl Phase {
         if let (Show::Plain, Some(total)) = (show, total) {
             bar.set_length(total);
         }
-        let template = match total {
-            Some(_) => "{msg:12} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-            None => "{msg:12} {spinner} {bytes} {bytes_per_sec}",
-        };
-        bar.set_style(ProgressStyle::with_template(template).expect("the template is a constant"));
+        bar.set_style(style(total));
         bar.set_message(name.to_string());
         let now = Instant::now();
         Self(Arc::new(Inner {
@@ -116,6 +112,16 @@ impl Phase {
         }
     }
 
+    /// Says how far it is, and of how much where that is known by now.
+    pub fn reach(&self, done: u64, total: Option<u64>) {
+        let bar = &self.0.bar;
+        if let Some(total) = total.filter(|total| bar.length() != Some(*total)) {
+            bar.set_length(total);
+            bar.set_style(style(Some(total)));
+        }
+        self.add(done.saturating_sub(bar.position()));
+    }
+
     /// Ends the phase; once.
     pub fn end(&self) {
         if self.0.over.swap(true, Ordering::Relaxed) {
@@ -135,6 +141,14 @@ impl Phase {
             self.0.bar.finish_and_clear();
         }
     }
+}
+
+fn style(total: Option<u64>) -> ProgressStyle {
+    let template = match total {
+        Some(_) => "{msg:12} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+        None => "{msg:12} {spinner} {bytes} {bytes_per_sec}",
+    };
+    ProgressStyle::with_template(template).expect("the template is a constant")
 }
 
 impl Inner {

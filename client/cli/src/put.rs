@@ -15,6 +15,7 @@ use bauta_client::pack;
 use bauta_client::sender::{self, Cost};
 use bauta_client::share;
 use bauta_client::store::{self, DealEntry, DealProgress, Request, Store, Stored};
+use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::args::Put;
@@ -52,6 +53,9 @@ impl sender::Watch for Progress {
 
 impl store::Watch for Progress {
     fn packing(&self, progress: pack::Progress) {
+        if progress.phase == pack::Phase::Resume {
+            self.notes.say(format_args!("going on with packing: {} of it are there", HumanBytes(progress.done)));
+        }
         if progress.phase == pack::Phase::Pack {
             let before = self.packed.swap(progress.done, Ordering::Relaxed);
             self.packing.add(progress.done.saturating_sub(before));
@@ -176,7 +180,7 @@ pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
     }
     let request = request(context, &args, &network).await?;
     let home = context.home().clone();
-    let store = Store::new(&actor, &sender, identities[0].recipient(), &home).await?;
+    let store = Store::new(&actor, &sender, identities[0].recipient(), &home).await?.resuming(&identities);
     let progress = Arc::new(Progress {
         notes: context.notes(),
         network: network.clone(),

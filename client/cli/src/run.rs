@@ -18,6 +18,9 @@ use crate::{
 /// How long work that runs in the background may take to clean up after Ctrl-C.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
+/// SIGXFSZ: the same number on all Linux and BSD systems but MIPS.
+const BEYOND_LIMIT: i32 = 25;
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -64,6 +67,8 @@ fn start(cli: Cli) -> Exit {
 async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
     // From here on Ctrl-C is ours, whatever the command does first.
     let mut interrupts = signal(SignalKind::interrupt())?;
+    // Beyond a limit on the size of files a write fails, as on a full disk, and does not kill us.
+    let _beyond_limit = signal(SignalKind::from_raw(BEYOND_LIMIT))?;
     let mut context = Context::new(cli.global)?;
     // A server is interrupted as a matter of course, and ends by itself.
     let serves = match &cli.command {

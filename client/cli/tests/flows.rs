@@ -270,19 +270,38 @@ fn the_contract_is_deployed_once_and_does_everything() {
 }
 
 #[test]
-fn an_interrupted_put_goes_on_and_does_nothing_twice() {
+fn a_put_that_is_killed_at_any_moment_goes_on_and_does_nothing_twice() {
     let net = Net::start(&[]);
     let alice = User::on(&net);
     alice.ok(&["init"]);
-    let path = alice.write("big.bin", &noise(6_000_000));
-    // Killed at ever later moments, without a chance to tidy up.
-    for millis in [30, 60, 90, 120, 160, 200, 250, 300, 400] {
-        let mut child =
-            alice.command(&["put", &path, "--copies", "2"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(millis));
+    // Two checkpoints long; its holes cost nothing to make.
+    let path = alice.write("big.bin", &noise(3_000_000));
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(72 << 20).unwrap();
+    let journals = alice.home.path().join("journal/local");
+    let (mut seed, mut seen, mut resumed, mut most) = (11u64, Vec::new(), 0, 400);
+    // Killed without a chance to tidy up, at moments that are the same in each run and mean another one on each machine.
+    for _ in 0..14 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut child = alice
+            .command(&["put", &path, "--copies", "2"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis((seed >> 33) % most));
         child.kill().unwrap();
-        child.wait().unwrap();
+        let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+        resumed += usize::from(said.contains("going on with packing"));
+        most += if resumed == 0 { most / 5 } else { 50 };
+        for entry in std::fs::read_dir(&journals).into_iter().flatten() {
+            let at = entry.unwrap().path();
+            if at.extension().is_some_and(|end| end == "packing" || end == "json" || end == "new") {
+                seen.push(std::fs::read(at).unwrap_or_default());
+            }
+        }
     }
+    // What a killed process left is swept once it is surely nobody's.
+    std::thread::sleep(std::time::Duration::from_millis(2100));
     let put = alice.ok(&["put", &path, "--copies", "2"]);
     assert_eq!(put["file_id"], 1, "{put}");
     assert_eq!(alice.ok(&["ls"])["files"].as_array().unwrap().len(), 1);
@@ -293,7 +312,47 @@ fn an_interrupted_put_goes_on_and_does_nothing_twice() {
     let again = alice.ok(&["put", &path, "--copies", "2"]);
     assert_eq!(again["providers"], put["providers"]);
     alice.ok(&["get", "1", "-o", "copy"]);
-    assert_eq!(std::fs::read(alice.path("copy")).unwrap(), noise(6_000_000));
+    assert!(std::fs::read(alice.path("copy")).unwrap() == std::fs::read(&path).unwrap());
+    assert_eq!(alice.ok(&["devnet", "check"])["violations"].as_array().unwrap().len(), 0);
+
+    // The journal of the put, its lock, and where the piece is: nothing else is left.
+    let mut left: Vec<String> =
+        std::fs::read_dir(&journals).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    left.sort();
+    let name = left[0].strip_suffix(".json").expect("the journal is the first").to_string();
+    assert_eq!(left, [format!("{name}.json"), format!("{name}.lock"), "pieces".into()]);
+
+    // The file's key is in no journal, as it is or in hex.
+    let text = std::fs::read(journals.join(format!("{name}.json"))).unwrap();
+    let journal: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let file: bauta_abi::FileSpec =
+        bauta_abi::decode(&hex::decode(journal["file"].as_str().unwrap()).unwrap()).unwrap();
+    let identity = std::fs::read_to_string(alice.home.path().join("identity.txt")).unwrap();
+    let identity = &bauta_client::crypt::Identity::parse_file(&identity).unwrap()[0];
+    let wrap = bauta_client::crypt::Wrap::from_bytes(file.owner_wrap).unwrap();
+    let key = bauta_client::crypt::unwrap(&wrap, identity).unwrap();
+    let in_hex = hex::encode(key.expose());
+    seen.push(text);
+    for journal in &seen {
+        assert!(!journal.windows(16).any(|window| window == key.expose()));
+        assert!(!journal.windows(32).any(|window| window == in_hex.as_bytes()));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_left_out_of_a_put() {
+    let net = Net::start(&["--providers", "0"]);
+    let alice = User::on(&net);
+    alice.ok(&["init"]);
+    alice.write("tree/good", b"good");
+    let _socket = std::os::unix::net::UnixListener::bind(alice.path("tree/socket")).unwrap();
+    let run = alice.run(&["put", "tree", "--no-store", "--json"]);
+    let document = run.json();
+    assert_eq!((run.code, &document["data"]["file_id"]), (3, &1.into()), "{document}");
+    assert!(document["data"]["skipped"][0].as_str().unwrap().contains("socket"));
+    // Who goes on later is told the same.
+    let run = alice.run(&["put", "tree", "--no-store", "--json"]);
+    assert_eq!((run.code, &run.json()["data"]["skipped"]), (3, &document["data"]["skipped"]));
 }
 
 #[test]

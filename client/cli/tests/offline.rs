@@ -276,10 +276,17 @@ fn interrupted_work_leaves_nothing() {
     let names: Vec<_> = std::fs::read_dir(user.work.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     match code {
         // Killed by the signal itself, where it came before the program had begun.
-        Some(130) | None => assert_eq!(names.len(), 1, "{names:?}"),
+        Some(130) | None if names.len() == 1 => {}
+        // Behind a checkpoint: what is there is for the same command, which uses it up.
+        Some(130) | None => {
+            user.ok(&["pack", "big", "-o", "big.car"]);
+            assert_eq!(std::fs::read_dir(user.work.path()).unwrap().count(), 2);
+        }
         // A fast machine is through before it is interrupted; then the CAR is whole.
         code => assert_eq!((code, names.len()), (Some(0), 2), "{names:?}"),
     }
+    // Where it was stopped early there is not even the folder.
+    assert_eq!(std::fs::read_dir(user.home.path().join("packing")).map_or(0, |journals| journals.count()), 0);
 }
 
 #[test]
@@ -295,4 +302,166 @@ fn progress_is_on_stderr_and_only_where_it_is_wanted() {
     assert_eq!(lines.iter().filter(|line| line.ends_with("done")).count(), 1);
     assert_eq!(user.run(&["commp", &path]).stderr, "", "no terminal, no bar");
     assert_eq!(user.run(&["commp", &path, "--progress", "plain", "--quiet"]).stderr, "");
+}
+
+/// A generator of the same numbers always.
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+#[test]
+fn a_pack_that_is_killed_at_any_moment_goes_on() {
+    let user = User::alone();
+    user.ok(&["key", "new"]);
+    // Long enough for several checkpoints, and nothing has to be written for it.
+    std::fs::create_dir(user.path("tree")).unwrap();
+    for i in 0..50 {
+        user.write(&format!("tree/small/{i}"), &noise(i * 97));
+    }
+    std::fs::File::create(user.path("tree/film")).unwrap().set_len(160 << 20).unwrap();
+    let (mut seed, mut resumed, mut journals, mut most) = (7, 0, Vec::new(), 60);
+    for round in 0..40 {
+        let mut child = user
+            .command(&["pack", "tree", "-o", "out.car"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(random(&mut seed) % most));
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        resumed += usize::from(String::from_utf8_lossy(&output.stderr).contains("going on where"));
+        for entry in std::fs::read_dir(user.home.path().join("packing")).into_iter().flatten() {
+            journals.push(std::fs::read(entry.unwrap().path()).unwrap());
+        }
+        // A slow machine needs longer before there is anything to go on with.
+        most = if resumed == 0 { most + most / 4 } else { most };
+        if user.path("out.car").exists() || (round > 8 && resumed > 3) {
+            break;
+        }
+    }
+    if !user.path("out.car").exists() {
+        user.ok(&["pack", "tree", "-o", "out.car"]);
+    }
+    assert!(resumed > 0, "one of many kills comes behind a checkpoint");
+    user.ok(&["unpack", "out.car", "-o", "back"]);
+    assert!(tree(&user.path("back")) == tree(&user.path("tree")));
+    let mut left: Vec<_> = std::fs::read_dir(user.work.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["back", "out.car", "tree"]);
+    assert_eq!(std::fs::read_dir(user.home.path().join("packing")).unwrap().count(), 0);
+
+    // No key of what came out stands in any of the journals.
+    let identity = std::fs::read_to_string(user.home.path().join("identity.txt")).unwrap();
+    let identity = &bauta_client::crypt::Identity::parse_file(&identity).unwrap()[0];
+    let car = std::fs::File::open(user.path("out.car")).unwrap();
+    let package = bauta_client::pack::Package::open(car, None, bauta_client::pack::Key::Identity(identity)).unwrap();
+    let mut keys = vec![package.file_key().expose().to_vec()];
+    keys.extend(package.entries().iter().filter_map(|entry| match &entry.content {
+        bauta_client::pack::Content::File { key, .. } => Some(key.expose().to_vec()),
+        _ => None,
+    }));
+    assert!(keys.len() == 52 && !journals.is_empty());
+    for journal in &journals {
+        assert!(keys.iter().all(|key| !journal.windows(16).any(|window| window == key)));
+    }
+}
+
+#[test]
+fn what_cannot_be_packed_is_named_and_the_rest_is_packed() {
+    use std::os::unix::ffi::OsStrExt;
+    let user = User::alone();
+    user.ok(&["key", "new"]);
+    user.write("tree/good", b"good");
+    user.write("tree/empty", b"");
+    user.write("tree/CON", b"reserved elsewhere");
+    user.write("tree/ends with a dot.", b"so is this");
+    user.write(&format!("tree/{}", "n".repeat(255)), b"as long as a name can be");
+    let latin = std::ffi::OsStr::from_bytes(b"tree/caf\xe9\n");
+    std::fs::write(user.work.path().join(latin), b"no UTF-8").unwrap();
+    std::fs::File::create(user.path("tree/sparse")).unwrap().set_len(3_000_000).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(user.path("tree/socket")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(user.path("tree/pipe")).status().unwrap();
+    assert!(made.success());
+    // Links to anything, also out of the tree or to nowhere, are links; a device behind one is not opened.
+    for (name, target) in [("out", "/etc/passwd"), ("nowhere", "no/where"), ("device", "/dev/zero"), ("loop", ".")] {
+        std::os::unix::fs::symlink(target, user.path("tree").join(name)).unwrap();
+    }
+    let run = user.run(&["pack", "tree", "-o", "out.car", "--json"]);
+    let document = run.json();
+    assert_eq!(run.code, 3, "{document}");
+    let skipped: Vec<&str> =
+        document["data"]["skipped"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    assert!(
+        skipped.len() == 2 && skipped.iter().all(|line| line.contains("neither a file, a folder nor a link")),
+        "{skipped:?}"
+    );
+    user.ok(&["unpack", "out.car", "-o", "back"]);
+    for name in ["good", "empty", "CON", "ends with a dot.", &"n".repeat(255), "sparse"] {
+        assert!(
+            std::fs::read(user.path("back").join(name)).unwrap()
+                == std::fs::read(user.path("tree").join(name)).unwrap()
+        );
+    }
+    assert_eq!(
+        std::fs::read(user.work.path().join(std::ffi::OsStr::from_bytes(b"back/caf\xe9\n"))).unwrap(),
+        b"no UTF-8"
+    );
+    for (name, target) in [("out", "/etc/passwd"), ("nowhere", "no/where"), ("device", "/dev/zero"), ("loop", ".")] {
+        assert_eq!(std::fs::read_link(user.path("back").join(name)).unwrap(), std::path::Path::new(target));
+    }
+    // By themselves they are no input at all, and nobody waits for the other end of a pipe.
+    for name in ["tree/pipe", "tree/socket", "/dev/null", "/dev/zero"] {
+        assert!(user.fails(1, &["pack", name, "-o", "x.car"]).contains("neither a file nor a folder"), "{name}");
+    }
+    user.fails(4, &["pack", "tree/nothing", "-o", "x.car"]);
+    user.fails(1, &["pack", "tree/good", "-o", "tree/good/x.car"]);
+    user.fails(1, &["pack", "tree/good", "-o", ".."]);
+    assert!(!user.path("x.car").exists());
+    // A file alone may be empty, or mostly holes.
+    for name in ["empty", "sparse"] {
+        user.ok(&["pack", &format!("tree/{name}"), "-o", "one.car", "--force"]);
+        user.ok(&["unpack", "one.car", "-o", "one", "--force"]);
+        assert!(std::fs::read(user.path("one")).unwrap() == std::fs::read(user.path("tree").join(name)).unwrap());
+    }
+}
+
+#[test]
+fn a_full_disk_has_its_own_exit_code_and_leaves_nothing() {
+    let user = User::alone();
+    user.ok(&["key", "new"]);
+    user.write("data", &noise(3_000_000));
+    let before = std::fs::read_dir(user.work.path()).unwrap().count();
+    // A limit on the size of files stands for a full disk: the system refuses the write in the same place.
+    let limited = |kib: u64, args: &str| {
+        let script = format!("ulimit -f {kib}; exec {} {args}", support::BAUTA);
+        let mut command = user.command(&[]);
+        let env: Vec<_> = command.get_envs().map(|(k, v)| (k.to_owned(), v.map(|v| v.to_owned()))).collect();
+        command = std::process::Command::new("bash");
+        command.env_clear().current_dir(user.work.path()).args(["-c", &script]).stdin(std::process::Stdio::null());
+        for (key, value) in env {
+            command.env(key, value.unwrap_or_default());
+        }
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        Run::of(command.output().unwrap())
+    };
+    for kib in [0, 1, 100, 1000, 2900] {
+        let run = limited(kib, "pack data -o out.car --json");
+        let document = run.json();
+        assert_eq!(run.code, 10, "{kib}: {document}");
+        assert!(document["error"]["message"].as_str().unwrap().contains("no room"), "{document}");
+        assert_eq!(std::fs::read_dir(user.work.path()).unwrap().count(), before, "{kib}");
+    }
+    user.ok(&["pack", "data", "-o", "out.car"]);
+    let run = limited(1000, "unpack out.car -o back --json");
+    assert_eq!((run.code, run.json()["error"]["code"].as_i64()), (10, Some(10)));
+    assert!(!user.path("back").exists());
+    assert_eq!(std::fs::read_dir(user.work.path()).unwrap().count(), before + 1);
+    // A real one, where the system has it.
+    if std::path::Path::new("/dev/full").exists() {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let run = user.command(&["pack", "data", "-o", "-"]).stdout(full).output().unwrap();
+        assert_eq!(run.status.code(), Some(10), "{}", String::from_utf8_lossy(&run.stderr));
+    }
 }

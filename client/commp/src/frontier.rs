@@ -25,14 +25,20 @@ impl Frontier {
         Frontier { first: [0; QUAD], path: Vec::new(), trees: Vec::new(), keep, kept: Vec::new() }
     }
 
-    /// The siblings along the leftmost path, and the complete subtrees.
-    pub fn parts(&self) -> (&[Commitment], &[(u8, Commitment)]) {
-        (&self.path, &self.trees)
+    /// The siblings along the leftmost path, the complete subtrees, and the kept nodes.
+    pub fn parts(&self) -> (&[Commitment], &[(u8, Commitment)], &[Commitment]) {
+        (&self.path, &self.trees, &self.kept)
     }
 
-    /// Starts from such parts; no nodes are kept.
-    pub fn of_parts(first: [u8; QUAD], path: Vec<Commitment>, trees: Vec<(u8, Commitment)>) -> Self {
-        Frontier { first, path, trees, ..Frontier::new(crate::merkle::MAX_HEIGHT + 1) }
+    /// Starts from such parts.
+    pub fn of_parts(
+        first: [u8; QUAD],
+        path: Vec<Commitment>,
+        trees: Vec<(u8, Commitment)>,
+        keep: u8,
+        kept: Vec<Commitment>,
+    ) -> Self {
+        Frontier { first, path, trees, keep, kept }
     }
 
     /// Says whether nothing was added yet: the next subtree is the leftmost, and brings its path.

@@ -1,10 +1,10 @@
 //! A commitment that is put down and taken up again, for instance by another process.
 
-use crate::chunk::{BATCH, CHUNK, LANE, LANE_HEIGHT};
+use crate::chunk::{BATCH, CHUNK, CHUNK_HEIGHT, LANE, LANE_HEIGHT};
 use crate::fr32::{QUAD, QUAD_HEIGHT};
 use crate::frontier::Frontier;
 use crate::merkle::MAX_HEIGHT;
-use crate::{CommP, Commitment, Engine, Error, padded_size_of};
+use crate::{CommP, Commitment, Engine, Error, PaddedPieceSize, padded_size_of};
 
 /// First byte of the form.
 const FORM: u8 = 1;
@@ -26,24 +26,56 @@ impl CommP {
     /// Puts down what was hashed so far. [`Saved::covered`] says how much of the payload that is: what was written behind it has
     /// to be written again.
     ///
-    /// Only on an engine with one thread that keeps no nodes, as [`CommP::new`] is.
+    /// Only on an engine with one thread that keeps no nodes below 1 MiB. Nodes that are kept are not part of it: they only grow, so
+    /// whoever saves often adds the new ones of [`CommP::kept`].
     ///
     /// Errors: [`Error::NotSaved`] on another engine.
     pub fn save(&self) -> Result<Saved, Error> {
-        if self.engine.threads > 1 || self.engine.keep <= MAX_HEIGHT {
-            return Err(Error::NotSaved("only one thread that keeps no nodes can be put down"));
+        if self.engine.threads > 1 || self.engine.keep < CHUNK_HEIGHT {
+            return Err(Error::NotSaved("only one thread that keeps no nodes below 1 MiB can be put down"));
         }
-        let (path, trees) = self.frontier.parts();
+        let (path, trees, _) = self.frontier.parts();
         let lanes = self.lanes.clone();
         // Before the first batch nothing is hashed, and the first quad comes again with the rest.
         let first = if self.absorbed == 0 { [0; QUAD] } else { self.frontier.first };
         Ok(Saved { covered: self.absorbed, first, path: path.to_vec(), trees: trees.to_vec(), lanes })
     }
 
-    /// Takes up what was put down: `written` is what [`Saved::covered`] was, and the payload goes on from there.
+    /// The nodes that [`Engine::keep`] asked for, as far as they are known. The first one is not before the end.
+    pub fn kept(&self) -> &[Commitment] {
+        self.frontier.parts().2
+    }
+
+    /// Takes up what was put down: `written` is what [`Saved::covered`] was, and the payload goes on from there. Keeps no nodes.
     pub fn resume(saved: &Saved) -> CommP {
-        let mut comm_p = CommP::with(Engine::new());
-        comm_p.frontier = Frontier::of_parts(saved.first, saved.path.clone(), saved.trees.clone());
+        CommP::resume_with(Engine::new(), saved, Vec::new())
+    }
+
+    /// As [`resume`](CommP::resume), keeping nodes of this size: `kept` begins with those that were kept when it was put down.
+    ///
+    /// Errors: [`Error::BadSize`]; [`Error::NotSaved`] for nodes below 1 MiB, or when there are fewer of them.
+    pub fn resume_keeping(
+        saved: &Saved,
+        node_size: PaddedPieceSize,
+        mut kept: Vec<Commitment>,
+    ) -> Result<CommP, Error> {
+        let engine = Engine::new().keep(node_size)?;
+        if engine.keep < CHUNK_HEIGHT {
+            return Err(Error::NotSaved("only nodes from 1 MiB on can be kept"));
+        }
+        let within = |tree: &&(u8, Commitment)| tree.0 >= engine.keep;
+        let count: usize = saved.trees.iter().filter(within).map(|tree| 1 << (tree.0 - engine.keep)).sum();
+        if kept.len() < count {
+            return Err(Error::NotSaved("nodes that were kept are missing"));
+        }
+        kept.truncate(count);
+        Ok(CommP::resume_with(engine, saved, kept))
+    }
+
+    fn resume_with(engine: Engine, saved: &Saved, kept: Vec<Commitment>) -> CommP {
+        let keep = engine.keep;
+        let mut comm_p = CommP::with(engine);
+        comm_p.frontier = Frontier::of_parts(saved.first, saved.path.clone(), saved.trees.clone(), keep, kept);
         comm_p.lanes.clone_from(&saved.lanes);
         (comm_p.absorbed, comm_p.written) = (saved.covered, saved.covered);
         comm_p

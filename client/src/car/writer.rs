@@ -51,6 +51,12 @@ impl<W: Write> CarWriter<W> {
         Ok(CarWriter { out, written: HashSet::new(), size: HEADER as u64 })
     }
 
+    /// Goes on with a CAR of so many bytes that holds these blocks; the output stands at its end.
+    pub(crate) fn resume<'a>(out: W, size: u64, blocks: impl Iterator<Item = &'a Cid>) -> Result<Self, Error> {
+        let written = blocks.map(|cid| Ok((cid.codec(), digest_of(cid)?))).collect::<Result<_, Error>>()?;
+        Ok(CarWriter { out, written, size })
+    }
+
     /// Writes a block. Its CID is trusted.
     ///
     /// Errors: [`Error::TooLarge`] for a block that readers would refuse.

@@ -3,10 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+/// How the names of files begin that are not in their place yet.
+const UNFINISHED: &str = ".bauta-";
 /// No secret of ours is longer.
 const MAX_PRIVATE: u64 = 1 << 20;
 
@@ -104,6 +107,26 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     Ok(contents)
 }
 
+/// Removes files of ours in a folder that processes which were killed have left: those that `chosen` chooses by name, older than this, and held by nobody.
+pub fn sweep(folder: &Path, older_than: Duration, chosen: impl Fn(&str) -> bool) {
+    // All of this is tidiness: what cannot be looked at or removed stays.
+    let Ok(listing) = fs::read_dir(folder) else { return };
+    for entry in listing.flatten() {
+        let old = entry.metadata().ok().and_then(|about| about.modified().ok()).and_then(|time| time.elapsed().ok());
+        if entry.file_name().to_str().is_some_and(&chosen)
+            && old.is_some_and(|age| age > older_than)
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Says whether a name is that of a file not yet renamed into its place.
+pub fn is_unfinished(name: &str) -> bool {
+    name.starts_with(UNFINISHED)
+}
+
 /// Removes a file; one that is not there is fine.
 pub fn remove(path: &Path) -> Result<(), FileError> {
     match fs::remove_file(path) {
@@ -145,13 +168,15 @@ fn write(path: &Path, contents: &[u8], mode: Mode, place: Place) -> Result<(), F
     }
     let in_folder = |source| FileError::io(folder, source);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".bauta-");
+    builder.prefix(UNFINISHED);
     // tempfile's own default is 0600; the umask still applies to what is asked for here.
     #[cfg(unix)]
     if mode == Mode::Public {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     }
     let mut file = builder.tempfile_in(folder).map_err(in_folder)?;
+    // Says that somebody is at it: see `sweep`. Where there are no locks, age has to do.
+    let _ = file.as_file().try_lock();
     file.write_all(contents).and_then(|()| file.as_file().sync_all()).map_err(in_folder)?;
     let kept = match place {
         Place::New => file.persist_noclobber(path),

@@ -22,6 +22,9 @@ pub enum Error {
     /// A file changed while it was read.
     #[error("{} changed while it was read", .0.display())]
     Changed(PathBuf),
+    /// Another process packs into the same place.
+    #[error("another process is packing into {}", .0.display())]
+    Busy(PathBuf),
     /// The destination is there already.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
@@ -45,6 +48,14 @@ pub enum Error {
     /// Something that is not known here.
     #[error("{0}")]
     Unsupported(String),
+    /// The disk is full, or a limit on space or on the size of files is reached.
+    #[error("{}: there is no room for more on the disk, or a limit is reached ({error})", path.display())]
+    NoRoom {
+        /// What was written.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
     /// Reading or writing failed.
     #[error("{}: {error}", path.display())]
     Io {
@@ -68,8 +79,15 @@ impl Error {
         };
         match error.downcast::<piece::Error>() {
             Ok(e) => Error::TooLarge(e.to_string()),
+            Err(error) if is_full(&error) => Error::NoRoom { path: path.into(), error },
             Err(error) => Error::Io { path: path.into(), error },
         }
+    }
+
+    /// Says whether the same again may succeed, and go on with what was done: reading or writing failed, or was interrupted. Where the disk is full,
+    /// what was done is part of the trouble.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Error::Io { .. })
     }
 
     /// Names the path inside the package that is corrupt. A wrong key is corruption there: it stood in the manifest.
@@ -80,6 +98,10 @@ impl Error {
             other => other,
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
 pub(super) fn corrupt(what: impl ToString) -> Error {

@@ -5,15 +5,19 @@ use std::fs::{self, File};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::checkpoints::Note;
 use super::manifest::{self, Content, Entry, MAX_PAYLOADS};
 use super::pipeline::Pipeline;
-use super::platform::{join, name_bytes};
+use super::platform::{identity_of, join, name_bytes, open_plain};
+use super::resume::{Left, Rest, Restored};
 use super::scan::{Found, Kind, scan};
 use super::source::Source;
 use super::twins::{Digest, Twins, digest_of};
 use super::{Error, Options, Packed, Phase, Skipped};
+use serde_bytes::ByteArray;
+
 use crate::car::add_directory;
-use crate::crypt::{ContentKind, FileKey, Metadata, Recipient};
+use crate::crypt::{ContentKind, FileKey, Metadata};
 
 /// Payloads in a directory.
 pub(super) const GROUP: u64 = 1000;
@@ -23,16 +27,17 @@ const SMALL: u64 = 1 << 20;
 pub(super) fn pack_folder<W: Write + Seek>(
     root: &Path,
     name: String,
-    recipients: &[Recipient],
-    out: W,
+    pipeline: Pipeline<W>,
+    left: Left,
     mut options: Options<'_>,
 ) -> Result<Packed, Error> {
     let mut skipped = Vec::new();
     let found = scan(root, &mut options, &mut skipped).map_err(|e| Error::io(root, e))?;
     let total = found.iter().map(Found::size).sum();
-    let payloads = Payloads { twins: Twins::among(&found), ..Payloads::default() };
-    let pipeline = Pipeline::new(out, recipients)?;
-    let mut packing = Packing { root, pipeline, options, payloads, done: 0, total };
+    let mut payloads = Payloads { twins: Twins::among(&found), ..Payloads::default() };
+    let restored = Restored::of(left, root, &mut payloads);
+    let mut packing = Packing { root, pipeline, options, payloads, restored, done: 0, total };
+    packing.restore()?;
     let mut entries = Vec::with_capacity(found.len());
     for found in found {
         match packing.content(&found) {
@@ -75,16 +80,17 @@ struct Packing<'a, 'o, W: Write> {
     pipeline: Pipeline<W>,
     options: Options<'o>,
     payloads: Payloads,
+    restored: Restored,
     done: u64,
     total: u64,
 }
 
 /// A payload and its key.
-type Payload = (u64, FileKey);
+pub(super) type Payload = (u64, FileKey);
 
 /// The payloads so far.
 #[derive(Default)]
-struct Payloads {
+pub(super) struct Payloads {
     count: u64,
     /// Those of files that have several names, by device and number.
     by_file: HashMap<(u64, u64), Payload>,
@@ -93,7 +99,58 @@ struct Payloads {
     by_content: HashMap<Digest, Payload>,
 }
 
+impl Payloads {
+    /// Remembers what may be met again: the same file under another name, the same content in another file.
+    pub fn learn(&mut self, identity: Option<(u64, u64, bool)>, digest: Option<Digest>, payload: &Payload) {
+        if let Some((device, number, true)) = identity {
+            self.by_file.insert((device, number), payload.clone());
+        }
+        if let Some(digest) = digest {
+            self.by_content.insert(digest, payload.clone());
+        }
+    }
+}
+
 impl<W: Write + Seek> Packing<'_, '_, W> {
+    /// Takes back what an earlier run has packed, and ends the file that it was at.
+    fn restore(&mut self) -> Result<(), Error> {
+        for link in std::mem::take(&mut self.restored.links) {
+            self.pipeline.restore(link);
+            self.count_payload()?;
+        }
+        let Some(rest) = self.restored.rest.take() else { return Ok(()) };
+        let Rest { begun, file, leaves, cutter } = rest;
+        let path = begun.path.to_vec();
+        let Some(at) = join(self.root, &path) else { return Ok(()) };
+        let (identity, size) = (file.metadata().as_ref().ok().and_then(identity_of), begun.seen.0[0]);
+        let mut source = Source::going_on(&at, file, size).map_err(|e| Error::io(&at, e))?;
+        let (total, options) = (self.total, &mut self.options);
+        let reader = source.reporting(|read| options.report(Phase::Pack, read, Some(total)));
+        let outcome = self.pipeline.add_rest(reader, &begun, &leaves, cutter);
+        if source.check().is_err() {
+            // It is met again, and told of then.
+            if outcome.is_ok() {
+                self.pipeline.forget();
+            }
+            return Ok(());
+        }
+        outcome?;
+        let payload = (self.payloads.count, begun.key.0.clone());
+        self.count_payload()?;
+        self.payloads.learn(identity, begun.digest.map(ByteArray::into_array), &payload);
+        self.restored.files.insert(path, (size, payload));
+        Ok(())
+    }
+
+    /// Counts a payload that was added.
+    fn count_payload(&mut self) -> Result<(), Error> {
+        self.payloads.count += 1;
+        if self.payloads.count.is_multiple_of(GROUP) {
+            self.pipeline.close_directory(payload_name)?;
+        }
+        Ok(())
+    }
+
     fn content(&mut self, found: &Found) -> Result<Content, Problem> {
         match found.kind {
             Kind::Directory => Ok(Content::Directory),
@@ -114,24 +171,25 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
 
     /// Gives size and payload of a file, a new one or that of the same file or an identical one.
     fn file(&mut self, found: &Found, expected: u64) -> Result<(u64, Payload), Problem> {
+        if let Some(restored) = self.restored.files.remove(&found.path) {
+            return Ok(restored);
+        }
         let names = found.identity.filter(|id| id.2).map(|id| (id.0, id.1));
         if let Some(payload) = names.and_then(|id| self.payloads.by_file.get(&id)) {
             return Ok((expected, payload.clone()));
         }
         let at = place(self.root, found);
-        let file = File::open(&at).map_err(skip)?;
+        let file = open_plain(File::options().read(true), &at).map_err(skip)?;
         if !found.is(&file).map_err(skip)? {
             return Err(skip("it was replaced while the folder was read"));
         }
         let mut source = Source::of_file(&at, file).map_err(skip)?;
-        let (size, payload) = self.source(&mut source)?;
-        if let Some(id) = names {
-            self.payloads.by_file.insert(id, payload.clone());
-        }
+        let (size, payload) = self.source(&found.path, &mut source)?;
+        self.payloads.learn(found.identity, None, &payload);
         Ok((size, payload))
     }
 
-    fn source(&mut self, source: &mut Source<File>) -> Result<(u64, Payload), Problem> {
+    fn source(&mut self, path: &[u8], source: &mut Source<File>) -> Result<(u64, Payload), Problem> {
         let size = source.expected().unwrap_or_default();
         let may_be_twin = self.payloads.twins.may_be(size);
         let small = if size <= SMALL { Some(source.read_all().map_err(skip)?) } else { None };
@@ -147,27 +205,31 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
         if self.payloads.count == MAX_PAYLOADS {
             return Err(Error::TooLarge(format!("a folder holds at most {MAX_PAYLOADS} files")).into());
         }
-        let key = self.seal(source, small)?;
+        let note = match self.pipeline.checkpoints() {
+            Some(_) => Some(Note { path: path.into(), seen: source.seen().map_err(skip)?, digest }),
+            None => None,
+        };
+        let key = self.seal(source, small, note)?;
         let payload = (self.payloads.count, key);
-        self.payloads.count += 1;
-        if self.payloads.count.is_multiple_of(GROUP) {
-            self.pipeline.close_directory(payload_name);
-        }
-        if let Some(digest) = digest {
-            self.payloads.by_content.insert(digest, payload.clone());
-        }
+        self.count_payload()?;
+        self.payloads.learn(None, digest, &payload);
         Ok((size, payload))
     }
 
-    fn seal(&mut self, source: &mut Source<File>, small: Option<Vec<u8>>) -> Result<FileKey, Problem> {
+    fn seal(
+        &mut self,
+        source: &mut Source<File>,
+        small: Option<Vec<u8>>,
+        note: Option<Note>,
+    ) -> Result<FileKey, Problem> {
         let (done, total) = (self.done, self.total);
         if let Some(bytes) = small {
             self.options.report(Phase::Pack, done + bytes.len() as u64, Some(total));
-            return Ok(self.pipeline.add_bytes(bytes)?);
+            return Ok(self.pipeline.add_bytes(bytes, note)?);
         }
         let options = &mut self.options;
         let reader = source.reporting(|read| options.report(Phase::Pack, done + read, Some(total)));
-        let sealed = self.pipeline.add(reader);
+        let sealed = self.pipeline.add(reader, note);
         if let Err(e) = source.check() {
             if sealed.is_ok() {
                 self.pipeline.forget();
@@ -179,7 +241,7 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
 
     fn finish(mut self, name: String, entries: &[Entry], skipped: Vec<Skipped>) -> Result<Packed, Error> {
         if !self.payloads.count.is_multiple_of(GROUP) {
-            self.pipeline.close_directory(payload_name);
+            self.pipeline.close_directory(payload_name)?;
         }
         let (groups, _) = self.pipeline.drain()?;
         let mut root = Vec::new();
@@ -188,14 +250,14 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
             root.push(("data".into(), add_directory(groups, self.pipeline.car())?));
         }
         let manifest = zeroize::Zeroizing::new(manifest::encode(entries));
-        let sealed = self.pipeline.add(&manifest[..])?;
+        let sealed = self.pipeline.add(&manifest[..], None)?;
         let (_, mut files) = self.pipeline.drain()?;
         root.push(("manifest.age".into(), files.pop().expect("it was just added")));
         let root = add_directory(root, self.pipeline.car())?;
         let size =
             entries.iter().map(|entry| if let Content::File { size, .. } = entry.content { size } else { 0 }).sum();
         let metadata = Metadata { name, media_type: "inode/directory".into(), size, kind: ContentKind::Folder };
-        sealed.packed(self.pipeline.into_car(), root.cid, metadata, skipped)
+        sealed.packed(self.pipeline.into_car()?, root.cid, metadata, skipped)
     }
 }
 

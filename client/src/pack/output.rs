@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use super::Error;
 use crate::car::HEADER;
-use crate::piece::{CommP, Engine, KEPT_NODE, Part, Tree};
+use crate::piece::{CommP, Commitment, Engine, KEPT_NODE, Part, Saved, Tree};
 
 /// Writes, and computes the piece commitment of what is written.
 pub(super) struct Output<W: Write> {
@@ -21,8 +21,12 @@ impl<W: Write + Seek> Output<W> {
     /// Starts at the output's position.
     pub fn new(mut out: W) -> Result<Self, Error> {
         let start = out.stream_position()?;
-        let engine = Engine::new().keep(KEPT_NODE).expect("a MiB is the size of a node");
-        Ok(Output { out: BufWriter::with_capacity(256 << 10, out), start, comm_p: engine.comm_p() })
+        Ok(Output { out: BufWriter::with_capacity(256 << 10, out), start, comm_p: comm_p() })
+    }
+
+    /// Goes on with a CAR that begins with the output, which stands behind what was committed to.
+    pub fn resume(out: W, comm_p: CommP) -> Self {
+        Output { out: BufWriter::with_capacity(256 << 10, out), start: 0, comm_p }
     }
 
     /// Puts the real header in its place, in the output and in the tree.
@@ -38,6 +42,18 @@ impl<W: Write + Seek> Output<W> {
 }
 
 impl<W: Write> Output<W> {
+    /// Counts the bytes.
+    pub fn written(&self) -> u64 {
+        self.comm_p.written()
+    }
+
+    /// Hands all to the system, and puts down the commitment to it; the kept nodes beside it.
+    pub fn save(&mut self) -> io::Result<(Saved, &[Commitment])> {
+        self.out.flush()?;
+        let saved = self.comm_p.save().expect("it is on one thread and keeps no nodes below 1 MiB");
+        Ok((saved, self.comm_p.kept()))
+    }
+
     /// Writes what was committed to ahead, if it was.
     pub fn write_part(&mut self, bytes: &[u8], part: Option<&Part>) -> io::Result<()> {
         match part {
@@ -59,6 +75,11 @@ impl<W: Write> Write for Output<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// What commits to a CAR, and keeps the nodes that parts of it are checked with later.
+pub(super) fn comm_p() -> CommP {
+    Engine::new().keep(KEPT_NODE).expect("a MiB is the size of a node").comm_p()
 }
 
 /// Lets a file be written beside its place, then renames it; after an error nothing is left.
@@ -97,7 +118,7 @@ pub(super) struct Settling<'a> {
 const SETTLE: u64 = 16 << 20;
 
 impl<'a> Settling<'a> {
-    fn new(file: &'a mut File) -> Self {
+    pub fn new(file: &'a mut File) -> Self {
         Settling { file, unsettled: 0, thread: None }
     }
 
@@ -133,7 +154,7 @@ impl<'a> Settling<'a> {
 
 impl Settling<'_> {
     /// Says whether all that the disk was told went well: it reports each failure once only.
-    fn finish(&mut self) -> io::Result<()> {
+    pub fn finish(&mut self) -> io::Result<()> {
         let Some((sender, thread)) = self.thread.take() else { return Ok(()) };
         drop(sender);
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -162,6 +183,35 @@ impl Write for Settling<'_> {
 impl Seek for Settling<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.file.seek(to)
+    }
+}
+
+/// An output that somebody may want to stop.
+pub(super) struct Watched<'a, W> {
+    out: W,
+    stop: Option<&'a dyn Fn() -> io::Result<()>>,
+}
+
+impl<'a, W> Watched<'a, W> {
+    pub fn new(out: W, stop: Option<&'a dyn Fn() -> io::Result<()>>) -> Self {
+        Watched { out, stop }
+    }
+}
+
+impl<W: Write> Write for Watched<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stop.map_or(Ok(()), |stop| stop())?;
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl<W: Seek> Seek for Watched<'_, W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.out.seek(to)
     }
 }
 

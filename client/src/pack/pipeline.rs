@@ -14,13 +14,16 @@ use std::sync::Arc;
 
 use cid::Cid;
 
+use super::Error;
+use super::checkpoints::{Checkpoints, Note};
+use super::journal::Begun;
 use super::output::Output;
 use super::pool::Pool;
 use super::sealing::{Cutter, LEAF, Leaf, Plain, SMALL, Work, Worked};
-use super::{Error, SealedFile};
+use super::single::SealedFile;
 use crate::car::{CarWriter, LEAVES_AT_ONCE, Layout, Link, Profile, directory_block};
 use crate::crypt::{Envelope, FileKey, MAX_WRAP, Recipient};
-use crate::piece::Part;
+use crate::piece::{CommP, Part};
 
 /// Buffers of whole leaves: those that are named together, and some for what goes on meanwhile.
 const BUFFERS: usize = LEAVES_AT_ONCE + 10;
@@ -72,18 +75,38 @@ pub(super) struct Pipeline<W: Write> {
     unnamed: u64,
     /// What the last leaf has for the next one.
     head: Vec<u8>,
-    layout: Layout,
+    /// Links of a node: fewer only for tests.
+    pub(super) max_links: usize,
+    /// The tree of the file at hand, once it has a leaf.
+    layout: Option<Layout>,
     /// Files that are in no directory yet.
     files: Vec<Link>,
     directories: Vec<Link>,
     items: VecDeque<Item>,
     first_item: u64,
+    /// Where a pass into a file notes how far it is.
+    checkpoints: Option<Checkpoints>,
 }
 
 impl<W: Write + Seek> Pipeline<W> {
     pub fn new(out: W, recipients: &[Recipient]) -> Result<Self, Error> {
-        Ok(Pipeline {
-            car: CarWriter::new(Output::new(out)?)?,
+        Ok(Pipeline::with(CarWriter::new(Output::new(out)?)?, recipients))
+    }
+
+    /// Goes on with a CAR that begins with the output and holds these blocks; the output stands at its end.
+    pub fn resume<'a>(
+        out: W,
+        recipients: &[Recipient],
+        comm_p: CommP,
+        blocks: impl Iterator<Item = &'a Cid>,
+    ) -> Result<Self, Error> {
+        let size = comm_p.written();
+        Ok(Pipeline::with(CarWriter::resume(Output::resume(out, comm_p), size, blocks)?, recipients))
+    }
+
+    fn with(car: CarWriter<Output<W>>, recipients: &[Recipient]) -> Self {
+        Pipeline {
+            car,
             pool: Pool::new(),
             recipients: recipients.into(),
             buffers: Vec::new(),
@@ -94,39 +117,89 @@ impl<W: Write + Seek> Pipeline<W> {
             unjoined: 0,
             unnamed: 0,
             head: Vec::new(),
-            layout: Layout::new(Profile::V1_2025.max_links),
+            max_links: Profile::V1_2025.max_links,
+            layout: None,
             files: Vec::new(),
             directories: Vec::new(),
             items: VecDeque::new(),
             first_item: 0,
-        })
+            checkpoints: None,
+        }
+    }
+
+    /// Lets checkpoints be written.
+    pub fn note(&mut self, checkpoints: Checkpoints) {
+        self.checkpoints = Some(checkpoints);
+    }
+
+    /// What notes how far it is.
+    pub fn checkpoints(&mut self) -> Option<&mut Checkpoints> {
+        self.checkpoints.as_mut()
     }
 
     /// Encrypts what a reader gives under a new key. When reading fails, what was read stays in the CAR, and nothing links to it.
-    pub fn add(&mut self, reader: impl Read) -> Result<SealedFile, Error> {
+    pub fn add(&mut self, reader: impl Read, note: Option<Note>) -> Result<SealedFile, Error> {
         let key = FileKey::generate();
         let Envelope { wraps, header, body } = Envelope::new(&key, &self.recipients)?;
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.begin(note, &key, &header, &wraps);
+        }
         let outcome = self.cut(reader, Cutter::new(header, body)?);
         self.stages.push_back(Stage::End(outcome.is_ok()));
         outcome.map(|()| SealedFile { key, wraps })
     }
 
+    /// Takes back a file of an earlier run.
+    pub fn restore(&mut self, file: Link) {
+        self.files.push(file);
+    }
+
+    /// Goes on with a file of which these leaves are in the CAR already: as [`add`](Pipeline::add) with its rest.
+    pub fn add_rest(
+        &mut self,
+        reader: impl Read,
+        begun: &Begun,
+        leaves: &[Cid],
+        (cutter, head): (Cutter, Vec<u8>),
+    ) -> Result<(), Error> {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.go_on(begun);
+        }
+        let (car, items, size) = (&mut self.car, &mut self.items, LEAF as u64);
+        let layout = self.layout.insert(Layout::new(self.max_links));
+        for cid in leaves {
+            let leaf = Link { cid: *cid, size, tree_size: size };
+            // A parent that is there already is not written again; one that was cut off is.
+            layout.push(leaf, &mut |cid, block| place_block(car, items, cid, block))?;
+        }
+        self.head = head;
+        let outcome = self.cut(reader, cutter);
+        self.stages.push_back(Stage::End(outcome.is_ok()));
+        outcome
+    }
+
     /// Forgets the file just added: what is in the CAR of it stays there, and nothing links to it.
     pub fn forget(&mut self) {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.forget();
+        }
         if let Some(Stage::End(kept)) = self.stages.back_mut() {
             *kept = false;
         }
     }
 
     /// As [`add`](Pipeline::add), all of it in one job if it is small.
-    pub fn add_bytes(&mut self, plain: Vec<u8>) -> Result<FileKey, Error> {
+    pub fn add_bytes(&mut self, plain: Vec<u8>, note: Option<Note>) -> Result<FileKey, Error> {
         if plain.len() > SMALL || self.recipients.len() * MAX_WRAP > LEAF / 2 || self.recipients.is_empty() {
-            return Ok(self.add(&plain[..])?.key);
+            return Ok(self.add(&plain[..], note)?.key);
         }
         while self.small > SMALL_BYTES || self.stages.len() + self.items.len() > UNDER_WAY {
             self.go_on(false)?;
         }
         let key = FileKey::generate();
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.begin(note, &key, &[], &[]);
+        }
         let number = self.push(Stage::Sealing);
         self.small += plain.len();
         self.pool.submit(Work::Small(number, plain, key.clone(), self.recipients.clone()));
@@ -136,8 +209,9 @@ impl<W: Write + Seek> Pipeline<W> {
     }
 
     /// Makes a directory of the files since the last one, named by their numbers.
-    pub fn close_directory(&mut self, name: fn(u64) -> String) {
+    pub fn close_directory(&mut self, name: fn(u64) -> String) -> Result<(), Error> {
         self.stages.push_back(Stage::Directory(name));
+        self.advance(false)
     }
 
     /// Does all that is left to do. Gives the directories, and the files that are in none.
@@ -157,8 +231,13 @@ impl<W: Write + Seek> Pipeline<W> {
     }
 
     /// Gives the CAR, once it is drained.
-    pub fn into_car(self) -> CarWriter<Output<W>> {
-        self.car
+    ///
+    /// Errors: what the disk said when checkpoints were written.
+    pub fn into_car(mut self) -> Result<CarWriter<Output<W>>, Error> {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.finish()?;
+        }
+        Ok(self.car)
     }
 
     fn cut(&mut self, mut reader: impl Read, mut cutter: Cutter) -> Result<(), Error> {
@@ -334,6 +413,9 @@ impl<W: Write + Seek> Pipeline<W> {
     fn place_leaf(&mut self, mut leaf: Leaf, cid: Cid) -> Result<(), Error> {
         let size = leaf.bytes().len() as u64;
         let offset = self.car.size();
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.placed(offset);
+        }
         if let Some(frame) = self.car.admit(&cid, size as usize)? {
             leaf.set_frame(frame.as_bytes());
             if leaf.bytes().len() >= WORTH_A_JOB {
@@ -347,16 +429,23 @@ impl<W: Write + Seek> Pipeline<W> {
             self.release(leaf);
         }
         let (car, items) = (&mut self.car, &mut self.items);
-        self.layout.push(Link { cid, size, tree_size: size }, &mut |cid, block| place_block(car, items, cid, block))?;
+        let layout = self.layout.get_or_insert_with(|| Layout::new(self.max_links));
+        layout.push(Link { cid, size, tree_size: size }, &mut |cid, block| place_block(car, items, cid, block))?;
         Ok(())
     }
 
     fn end_file(&mut self, kept: bool) -> Result<(), Error> {
-        let layout = std::mem::replace(&mut self.layout, Layout::new(Profile::V1_2025.max_links));
-        if kept {
+        let layout = self.layout.take();
+        let mut root = None;
+        if let Some(layout) = layout.filter(|_| kept) {
             let (car, items) = (&mut self.car, &mut self.items);
-            let link = layout.finish(&mut |cid, block| place_block(car, items, cid, block))?;
-            self.files.push(link.expect("an age file is never empty"));
+            root = layout.finish(&mut |cid, block| place_block(car, items, cid, block))?;
+        }
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.ended(self.car.size(), root.as_ref());
+        }
+        if kept {
+            self.files.push(root.expect("an age file is never empty"));
         }
         Ok(())
     }
@@ -368,7 +457,19 @@ impl<W: Write + Seek> Pipeline<W> {
             if let Some(Item::Ready(leaf, part)) = self.items.pop_front() {
                 self.car.out().write_part(leaf.bytes(), part.as_ref())?;
                 self.release(leaf);
+                self.checkpoint()?;
             }
+        }
+        Ok(())
+    }
+
+    /// Notes how far it is, if it is time to. What was written ends with a block.
+    fn checkpoint(&mut self) -> Result<(), Error> {
+        let Some(checkpoints) = &mut self.checkpoints else { return Ok(()) };
+        let size = self.car.out().written();
+        if checkpoints.is_due(size) {
+            let (saved, kept) = self.car.out().save()?;
+            checkpoints.take(size, &saved, kept);
         }
         Ok(())
     }

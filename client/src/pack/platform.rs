@@ -1,6 +1,6 @@
 //! What differs between operating systems: names, modes, links.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,11 @@ mod system {
 
     pub fn identity_of(about: &Metadata) -> Option<(u64, u64, bool)> {
         Some((about.dev(), about.ino(), about.nlink() > 1))
+    }
+
+    pub fn seen(about: &Metadata) -> Vec<u64> {
+        let times = [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()].map(|part| part as u64);
+        [&[about.size()][..], &times, &[about.dev(), about.ino()]].concat()
     }
 
     pub use std::os::unix::fs::symlink;
@@ -65,12 +70,29 @@ mod system {
         None
     }
 
+    /// Nothing here that could be relied on.
+    pub fn seen(_: &Metadata) -> Vec<u64> {
+        Vec::new()
+    }
+
     pub fn symlink(_: &Path, _: &Path) -> std::io::Result<()> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
 }
 
-pub(super) use system::{identity_of, mode_of, name_bytes, permissions, symlink};
+pub(super) use system::{identity_of, mode_of, name_bytes, permissions, seen, symlink};
+
+/// Opens a file that was looked at before. Should something else have taken its place, a link is not followed, and nobody waits for the other
+/// end of a pipe.
+pub(super) fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::OFlags;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.cast_signed());
+    }
+    options.open(path)
+}
 
 /// Makes a file that is removed unless it is renamed. Its mode is a usual file's.
 pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {

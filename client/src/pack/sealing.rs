@@ -1,6 +1,6 @@
 //! The work of packing that any thread can do: leaves are encrypted, named and committed to.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -99,6 +99,39 @@ impl Cutter {
         Ok(Cutter { body: Arc::new(body), header, index: 0, head: 0, ended: false })
     }
 
+    /// Goes on behind so many whole leaves of a file whose reader stands at its start, and which has at least another leaf. `last` are
+    /// the bytes of the last of them. Gives what the next leaf begins with, too.
+    ///
+    /// Errors: [`io::Error`]; `None` where the file does not give the leaf's last bytes: it is another one.
+    pub fn resume(
+        header: usize,
+        body: BodyKey,
+        leaves: u64,
+        last: &[u8],
+        mut reader: impl Read + Seek,
+    ) -> io::Result<Option<(Cutter, Vec<u8>)>> {
+        let at = leaves * LEAF as u64 - header as u64;
+        let (mut index, done) = (at / SEALED_CHUNK as u64, (at % SEALED_CHUNK as u64) as usize);
+        reader.seek(SeekFrom::Start(index * CHUNK as u64))?;
+        let mut head = Vec::new();
+        if done > 0 {
+            // The same bytes under the same key and number are the same ciphertext; that of other bytes leaves this function only compared.
+            let mut chunk = vec![0; CHUNK];
+            if read_full(&mut reader, &mut chunk)? < CHUNK {
+                return Ok(None);
+            }
+            let tag = body.seal(index, false, &mut chunk);
+            chunk.extend_from_slice(&tag);
+            head = chunk.split_off(done);
+            if !last.ends_with(&chunk) {
+                return Ok(None);
+            }
+            index += 1;
+        }
+        let cutter = Cutter { body: Arc::new(body), header: Vec::new(), index, head: head.len(), ended: false };
+        Ok(Some((cutter, head)))
+    }
+
     /// Says whether all was read and given.
     pub fn is_done(&self) -> bool {
         self.ended && self.head == 0
@@ -181,6 +214,11 @@ impl Plain {
         self.leaf.bytes[at..END].copy_from_slice(&chunk);
         (self.leaf, head)
     }
+}
+
+/// Bytes of the body of an age file of so many bytes.
+pub(super) fn sealed_size(plain: u64) -> u64 {
+    plain + plain.div_ceil(CHUNK as u64).max(1) * TAG as u64
 }
 
 /// Reads until the buffer is full or the input ends.

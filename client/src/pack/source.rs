@@ -8,6 +8,8 @@ use std::time::SystemTime;
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
+use super::journal::Seen;
+use super::platform::seen;
 use super::twins::Digest;
 
 /// A reader of plaintext that remembers why it failed, so that its errors are told from those of the output.
@@ -28,10 +30,22 @@ impl Source<File> {
         Ok(Source { path: path.into(), reader: file, before, read: 0, failed: None })
     }
 
+    /// Takes a file of so many bytes from where it stands.
+    pub fn going_on(path: &Path, mut file: File, size: u64) -> io::Result<Self> {
+        let read = file.stream_position()?;
+        let before = Some((size, file.metadata()?.modified().ok()));
+        Ok(Source { path: path.into(), reader: file, before, read, failed: None })
+    }
+
     /// Says whether the file is still what it was when it was opened.
     fn same_time(&self) -> bool {
         let now = self.reader.metadata().map(|about| (about.len(), about.modified().ok()));
         self.before.is_none() || now.is_ok_and(|now| Some(now) == self.before)
+    }
+
+    /// Says what the file is, for whoever goes on with it later.
+    pub fn seen(&self) -> io::Result<Seen> {
+        self.reader.metadata().map(|about| Seen(seen(&about)))
     }
 
     /// Reads all of a small file.

@@ -3,6 +3,7 @@
 mod folders;
 mod hostile;
 mod pipeline;
+mod resume;
 mod vectors;
 
 use std::fs;
@@ -10,7 +11,8 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use super::*;
-use crate::crypt;
+use crate::car::CarWriter;
+use crate::crypt::{self, ContentKind};
 use crate::vectors::lcg;
 
 pub(super) struct Case {

@@ -10,52 +10,113 @@ use sha2::{Digest, Sha256};
 const BUFFER: usize = 256 << 10;
 
 /// Hashes what is at a path, but for what is excluded inside of it. A symbolic link is its target's text, never what it leads to; only the path itself is followed.
+/// What cannot be read inside of a folder counts as that: it will be left out, and be looked for again by whoever can read it later.
 ///
 /// `read` is told of the bytes as they go by and may stop it with an error.
+///
+/// Errors: of the path itself, and of `read`.
 pub fn identify(path: &Path, exclude: &[PathBuf], read: &mut dyn FnMut(u64) -> io::Result<()>) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
     let about = fs::metadata(path)?;
-    entry(path, Path::new(""), &about, exclude, &mut hash, read)?;
-    Ok(hash.finalize().into())
+    if about.is_dir() {
+        fs::read_dir(path)?;
+    } else {
+        File::open(path)?;
+    }
+    let mut content = Content { exclude, hash: Sha256::new(), read };
+    content.entry(path, Path::new(""), &about)?;
+    Ok(content.hash.finalize().into())
 }
 
-fn entry(
-    path: &Path,
-    inner: &Path,
-    about: &fs::Metadata,
-    exclude: &[PathBuf],
-    hash: &mut Sha256,
-    read: &mut dyn FnMut(u64) -> io::Result<()>,
-) -> io::Result<()> {
-    let kind = about.file_type();
-    text(hash, inner.as_os_str().as_encoded_bytes());
-    hash.update(mode(about).to_le_bytes());
-    if kind.is_dir() {
-        let mut children =
-            fs::read_dir(path)?.map(|child| child.map(|c| c.file_name())).collect::<io::Result<Vec<_>>>()?;
-        children.retain(|name| !exclude.contains(&path.join(name)));
-        children.sort();
-        hash.update((children.len() as u64).to_le_bytes());
-        for name in children {
-            let child = path.join(&name);
-            entry(&child, &inner.join(&name), &fs::symlink_metadata(&child)?, exclude, hash, read)?;
+struct Content<'a> {
+    exclude: &'a [PathBuf],
+    hash: Sha256,
+    read: &'a mut dyn FnMut(u64) -> io::Result<()>,
+}
+
+impl Content<'_> {
+    fn entry(&mut self, path: &Path, inner: &Path, about: &fs::Metadata) -> io::Result<()> {
+        let kind = about.file_type();
+        self.text(inner.as_os_str().as_encoded_bytes());
+        self.hash.update(mode(about).to_le_bytes());
+        if kind.is_dir() {
+            return self.folder(path, inner);
         }
-        return Ok(());
+        let (before, distance) = match about.modified()?.duration_since(UNIX_EPOCH) {
+            Ok(since) => (0u8, since),
+            Err(earlier) => (1, earlier.duration()),
+        };
+        self.hash.update([before]);
+        self.hash.update(distance.as_nanos().to_le_bytes());
+        if kind.is_symlink() {
+            match fs::read_link(path) {
+                Ok(target) => self.text(target.as_os_str().as_encoded_bytes()),
+                Err(why) => self.unreadable(&why),
+            }
+        } else if kind.is_file() {
+            self.hash.update(about.len().to_le_bytes());
+            match self.bytes_of(path)? {
+                Ok(digest) => self.hash.update(digest),
+                Err(why) => self.unreadable(&why),
+            }
+        }
+        Ok(())
     }
-    let modified = about.modified()?;
-    let (before, distance) = match modified.duration_since(UNIX_EPOCH) {
-        Ok(since) => (0u8, since),
-        Err(earlier) => (1, earlier.duration()),
-    };
-    hash.update([before]);
-    hash.update(distance.as_nanos().to_le_bytes());
-    if kind.is_symlink() {
-        text(hash, fs::read_link(path)?.as_os_str().as_encoded_bytes());
-    } else if kind.is_file() {
-        hash.update(about.len().to_le_bytes());
-        hash.update(bytes_of(path, read)?);
+
+    fn folder(&mut self, path: &Path, inner: &Path) -> io::Result<()> {
+        let listing =
+            fs::read_dir(path).and_then(|all| all.map(|child| Ok(child?.file_name())).collect::<io::Result<Vec<_>>>());
+        let mut children = match listing {
+            Ok(children) => children,
+            Err(why) => {
+                self.unreadable(&why);
+                return Ok(());
+            }
+        };
+        children.retain(|name| !self.exclude.contains(&path.join(name)));
+        children.sort();
+        self.hash.update((children.len() as u64).to_le_bytes());
+        for name in children {
+            let (child, inner) = (path.join(&name), inner.join(&name));
+            match fs::symlink_metadata(&child) {
+                Ok(about) => self.entry(&child, &inner, &about)?,
+                Err(why) => {
+                    self.text(inner.as_os_str().as_encoded_bytes());
+                    self.unreadable(&why);
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn text(&mut self, text: &[u8]) {
+        self.hash.update((text.len() as u64).to_le_bytes());
+        self.hash.update(text);
+    }
+
+    /// No length of a text, and no number of children, is as large.
+    fn unreadable(&mut self, why: &io::Error) {
+        self.hash.update(u64::MAX.to_le_bytes());
+        self.text(why.kind().to_string().as_bytes());
+    }
+
+    /// The outer error is that of whoever counts.
+    fn bytes_of(&mut self, path: &Path) -> io::Result<io::Result<[u8; 32]>> {
+        let (mut file, mut hash, mut buffer) = match File::open(path) {
+            Ok(file) => (file, Sha256::new(), vec![0; BUFFER]),
+            Err(why) => return Ok(Err(why)),
+        };
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok(Ok(hash.finalize().into())),
+                Ok(n) => {
+                    (self.read)(n as u64)?;
+                    hash.update(&buffer[..n]);
+                }
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -66,23 +127,6 @@ fn mode(about: &fs::Metadata) -> u32 {
 #[cfg(not(unix))]
 fn mode(about: &fs::Metadata) -> u32 {
     u32::from(about.permissions().readonly())
-}
-
-fn text(hash: &mut Sha256, text: &[u8]) {
-    hash.update((text.len() as u64).to_le_bytes());
-    hash.update(text);
-}
-
-fn bytes_of(path: &Path, read: &mut dyn FnMut(u64) -> io::Result<()>) -> io::Result<[u8; 32]> {
-    let (mut file, mut hash, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; BUFFER]);
-    loop {
-        let n = file.read(&mut buffer)?;
-        if n == 0 {
-            return Ok(hash.finalize().into());
-        }
-        read(n as u64)?;
-        hash.update(&buffer[..n]);
-    }
 }
 
 #[cfg(all(test, unix))]
@@ -136,6 +180,19 @@ mod tests {
             identify(&folder.path().join("link"), &[], &mut |_| Ok(())).is_err(),
             "the path itself has to be there"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_as_that() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("closed");
+        fs::write(&file, b"bytes").unwrap();
+        let open = id(folder.path());
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+        let closed = id(folder.path());
+        assert_ne!(open, closed, "its mode is another, and it cannot be read");
+        assert_eq!(closed, id(folder.path()));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The journal of one put: what has been done, so that whoever continues does nothing twice. It holds no secret: the file key is in it only as the
 //! owner's own wrap, inside the record that goes on the chain anyway.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bauta_abi::{FileId, FileSpec};
 use cid::Cid;
@@ -9,14 +12,19 @@ use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 use crate::address::{self, Prefix};
 use crate::deal::DealId;
-use crate::home::{FileError, create_private_folder, read_private, remove, replace_private};
+use crate::home::{FileError, create_private_folder, is_unfinished, read_private, remove, replace_private, sweep};
 use crate::message::SignedMessage;
+use crate::pack::Skipped;
 
 /// The version of the journal's form; another one is not read.
 const FORM: u64 = 1;
+
+/// After so long nobody comes back for a CAR that was not packed to its end.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// One deal with one provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +84,8 @@ pub struct Job {
     pub source: PathBuf,
     /// The record, once the content is packed.
     pub file: Option<FileSpec>,
+    /// What of a folder was left out of it, and why.
+    pub skipped: Vec<Skipped>,
     /// One entry a provider.
     pub deals: Vec<DealEntry>,
     /// The message that registers, from before it is pushed until it is executed.
@@ -90,6 +100,8 @@ struct Form {
     form: u64,
     source: String,
     file: Option<String>,
+    #[serde(default)]
+    skipped: Vec<(PathBuf, String)>,
     deals: Vec<DealForm>,
     pending: Option<PendingForm>,
     registered: Option<Registered>,
@@ -112,15 +124,24 @@ struct PendingForm {
 impl Job {
     /// A put that has not begun.
     pub fn new(source: &Path) -> Self {
-        Self { source: source.into(), file: None, deals: Vec::new(), pending: None, registered: None }
+        Self {
+            source: source.into(),
+            file: None,
+            skipped: Vec::new(),
+            deals: Vec::new(),
+            pending: None,
+            registered: None,
+        }
     }
 
-    fn to_json(&self) -> String {
+    pub(super) fn to_json(&self) -> String {
         let hex_of = |file: &FileSpec| hex::encode(fvm_ipld_encoding::to_vec(file).expect("a record has a CBOR form"));
         let form = Form {
             form: FORM,
             source: self.source.display().to_string(),
             file: self.file.as_ref().map(hex_of),
+            // A path that is no text is shown as near to it as can be: it is for people.
+            skipped: self.skipped.iter().map(|s| (s.path.display().to_string().into(), s.reason.clone())).collect(),
             deals: self.deals.iter().map(DealForm::of).collect(),
             pending: self.pending.as_ref().map(PendingForm::of),
             registered: self.registered.clone(),
@@ -128,7 +149,7 @@ impl Job {
         serde_json::to_string_pretty(&form).expect("texts and numbers have a JSON form")
     }
 
-    fn from_json(text: &[u8]) -> Option<Self> {
+    pub(super) fn from_json(text: &[u8]) -> Option<Self> {
         let form: Form = serde_json::from_slice(text).ok()?;
         if form.form != FORM {
             return None;
@@ -142,7 +163,8 @@ impl Job {
             None => None,
         };
         let deals = form.deals.into_iter().map(DealForm::read).collect::<Option<_>>()?;
-        Some(Self { source: form.source.into(), file, deals, pending, registered: form.registered })
+        let skipped = form.skipped.into_iter().map(|(path, reason)| Skipped { path, reason }).collect();
+        Some(Self { source: form.source.into(), file, skipped, deals, pending, registered: form.registered })
     }
 }
 
@@ -252,6 +274,31 @@ impl Outbox {
         self.folder.join(format!("{name}.car"))
     }
 
+    /// Where the journal of a job's packing lies.
+    pub fn packing(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.packing"))
+    }
+
+    /// Makes the CAR of a job that is being packed, for the first time or anew.
+    pub fn part(&self, name: &str) -> io::Result<NamedTempFile> {
+        let name = format!("{name}.part");
+        // What nobody can go on with, if anything.
+        let _ = fs::remove_file(self.folder.join(&name));
+        tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(&self.folder)
+    }
+
+    /// Removes what killed processes have left: at once what is of no use, and after a while what nobody has come back for.
+    pub fn sweep(&self) {
+        // Younger ones may belong to somebody who is about to lock them.
+        sweep(&self.folder, Duration::from_secs(2), is_unfinished);
+        sweep(&self.folder, FORGOTTEN, |name| name.ends_with(".part") || name.ends_with(".packing"));
+    }
+
+    /// Removes the journal of a job's packing, which is over.
+    pub fn packed(&self, name: &str) -> Result<(), FileError> {
+        remove(&self.packing(name))
+    }
+
     /// Removes a job's CAR.
     pub fn drop_car(&self, name: &str) -> Result<(), FileError> {
         remove(&self.car(name))
@@ -344,6 +391,7 @@ mod tests {
         };
         job.deals =
             vec![deal(DealProgress::Begun), deal(DealProgress::Failed("no".into())), deal(DealProgress::Sealed)];
+        job.skipped = vec![Skipped { path: "/some/where/else".into(), reason: "closed".into() }];
         job.registered = Some(Registered { file: 7, version: 1, message: None, gas_used: Some(5), epoch: Some(9) });
         let key = crate::wallet::Key::generate(crate::wallet::KeyKind::Secp256k1);
         let to = Address::new_id(1);

@@ -80,5 +80,31 @@ fn what_was_not_put_down_is_not_taken_up() {
 #[test]
 fn only_what_can_be_taken_up_is_put_down() {
     assert!(Engine::new().threads(2).comm_p().save().is_err());
-    assert!(Engine::new().keep(PaddedPieceSize(1 << 20)).unwrap().comm_p().save().is_err());
+    assert!(Engine::new().keep(PaddedPieceSize(1 << 19)).unwrap().comm_p().save().is_err());
+    let saved = CommP::new().save().unwrap();
+    assert!(CommP::resume_keeping(&saved, PaddedPieceSize(1 << 19), Vec::new()).is_err());
+    assert!(CommP::resume_keeping(&saved, PaddedPieceSize(3), Vec::new()).is_err());
+}
+
+#[test]
+fn kept_nodes_go_on_being_kept() {
+    let payload: Vec<u8> = lcg(14).take(5 * CHUNK + BATCH + 99).collect();
+    for node in [1 << 20, 1 << 21, 1 << 22, 1 << 30] {
+        let engine = Engine::new().keep(PaddedPieceSize(node)).unwrap();
+        let expected = engine.tree_of(&payload).unwrap();
+        for cut in [0, 100, BATCH, CHUNK - 1, CHUNK, 2 * CHUNK + 5, 4 * CHUNK, payload.len()] {
+            let mut begun = engine.comm_p();
+            begun.update(&payload[..cut]).unwrap();
+            let saved = Saved::from_bytes(&begun.save().unwrap().to_bytes()).unwrap();
+            let mut kept = begun.kept().to_vec();
+            if !kept.is_empty() {
+                assert!(CommP::resume_keeping(&saved, PaddedPieceSize(node), kept[1..].to_vec()).is_err());
+            }
+            // What was kept later does not matter.
+            kept.push([7; 32]);
+            let mut resumed = CommP::resume_keeping(&saved, PaddedPieceSize(node), kept).unwrap();
+            resumed.update(&payload[saved.covered() as usize..]).unwrap();
+            assert_eq!(resumed.finish_tree(), expected, "nodes of {node}, {cut} bytes");
+        }
+    }
 }

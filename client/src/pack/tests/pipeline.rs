@@ -11,7 +11,7 @@ use crate::crypt::{CHUNK, SEALED_CHUNK, TAG};
 use crate::piece::CommP;
 
 /// An age file in a CAR, block by block.
-fn plainly(age: &[u8], profile: &Profile) -> (Cid, Vec<u8>) {
+pub(super) fn plainly(age: &[u8], profile: &Profile) -> (Cid, Vec<u8>) {
     let mut car = CarWriter::new(Vec::new()).unwrap();
     let link = add_file(age, profile, &mut car).unwrap();
     let (mut car, header) = car.finish(&link.cid).unwrap();
@@ -20,7 +20,7 @@ fn plainly(age: &[u8], profile: &Profile) -> (Cid, Vec<u8>) {
 }
 
 /// The age file in a CAR.
-fn age_in(car: &[u8]) -> Vec<u8> {
+pub(super) fn age_in(car: &[u8]) -> Vec<u8> {
     let mut car = CarFile::open(Cursor::new(car), None).unwrap();
     let root = car.root();
     let mut age = Vec::new();
@@ -28,7 +28,7 @@ fn age_in(car: &[u8]) -> Vec<u8> {
     age
 }
 
-fn decrypted(age: &[u8], key: &FileKey) -> Vec<u8> {
+pub(super) fn decrypted(age: &[u8], key: &FileKey) -> Vec<u8> {
     let mut plain = Vec::new();
     crypt::open_with_key(age, key).unwrap().read_to_end(&mut plain).unwrap();
     plain
@@ -235,7 +235,7 @@ fn an_output_that_fails_ends_the_pass() {
     for room in [0, 100, 3 << 20, 59 << 20] {
         let outcome = pack_reader(&plain[..], "name", &[case.owner.recipient()], Full(room), Options::default());
         assert!(
-            matches!(&outcome, Err(Error::Io { error, .. }) if error.kind() == std::io::ErrorKind::StorageFull),
+            matches!(&outcome, Err(Error::NoRoom { error, .. }) if error.kind() == std::io::ErrorKind::StorageFull),
             "{room}: {outcome:?}"
         );
     }
