@@ -1,8 +1,9 @@
 //! What a storage provider speaks: proposing a deal, handing over the bytes, asking how it goes, and getting them back.
 //!
-//! [`StorageProvider`] is the seam; [`Curio`] is its implementation for providers that speak Curio's Market 2.0 (mk20) over HTTP. Every
-//! provider serves pieces in the same way, so [`Retrieval`] needs no more than a URL. [`market`] builds and signs proposals for the
-//! built-in market (f05) and [`mk12`] hands them to a provider.
+//! [`StorageProvider`] is the seam. Behind it: [`Curio`] for deals over Curio's Market 2.0 (mk20), which cost nothing by themselves, and
+//! [`MarketProvider`] for deals of the built-in market (f05), which are signed proposals ([`market`]) handed over by [`mk12`] and paid from
+//! the money that a client has there ([`escrow`]). Every provider serves pieces in the same way, so [`Retrieval`] needs no more than a
+//! URL. What a provider says of a seal, a [`Witness`] compares with the chain.
 //!
 //! ```no_run
 //! use bauta_client::deal::{Curio, DealId, Proposal, Retrieval, deliver, wait_until_sealed};
@@ -23,12 +24,14 @@
 pub mod auth;
 mod curio;
 mod error;
+pub mod escrow;
 pub mod market;
 pub mod mk12;
 pub mod mk20;
 mod multiaddr;
 mod retrieval;
 mod sink;
+mod witness;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -42,12 +45,14 @@ use ulid::Ulid;
 
 use crate::piece::PieceInfo;
 
-pub use curio::{Curio, Timeouts};
+pub use curio::{Curio, Timeouts, Uploads};
 pub use error::{DealCode, DealError};
+pub use mk12::{Ask, MarketProvider};
 pub use mk20::DealState;
 pub use multiaddr::{MultiaddrError, http_multiaddr, http_url};
 pub use retrieval::{Retrieval, piece_path};
 pub use sink::{Mismatch, PieceSink, ReceivedPiece, SinkError, VerifiedPiece};
+pub use witness::{Testimony, Witness};
 
 /// Shortest deal that providers take, in epochs: 180 days.
 pub const MIN_DURATION: ChainEpoch = 180 * 2880;
@@ -115,6 +120,19 @@ impl Proposal {
     }
 }
 
+/// What a provider takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// Products of mk20 that are switched on.
+    pub products: Vec<String>,
+    /// Ways in which bytes may come.
+    pub sources: Vec<String>,
+    /// Market contracts that it works with.
+    pub contracts: Vec<String>,
+    /// Price and sizes of deals in the built-in market; absent where it is not asked about those.
+    pub ask: Option<Ask>,
+}
+
 /// How a deal goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DealStatus {
@@ -138,6 +156,9 @@ pub trait StorageProvider: Send + Sync {
 
     /// Asks how a deal goes; `None` if the provider knows no such deal of this client.
     async fn status(&self, id: DealId) -> Result<Option<DealStatus>, DealError>;
+
+    /// Asks what it takes.
+    async fn offer(&self) -> Result<Offer, DealError>;
 }
 
 /// Proposes a deal and hands over its bytes, or goes on where an earlier call stopped.

@@ -128,6 +128,9 @@ pub mod deploy;
 pub mod deal;
 
 #[cfg(not(target_arch = "wasm32"))]
+pub mod agreement;
+
+#[cfg(not(target_arch = "wasm32"))]
 pub mod store;
 
 #[cfg(not(target_arch = "wasm32"))]

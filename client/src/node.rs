@@ -29,7 +29,9 @@ use serde_json::Value;
 
 use crate::address::Prefix;
 
-pub use devnet::{DevnetAccount, DevnetInfo, DevnetProvider, InstalledActor, ProviderSettings, Serving};
+pub use devnet::{
+    DevnetAccount, DevnetInfo, DevnetProvider, InstalledActor, ProviderSettings, Serving, Taking, Telling,
+};
 pub use error::NodeError;
 pub use http::{HttpNode, HttpSettings};
 pub use rehearsal::{Asked, Rehearsal, Rehearsed};

@@ -6,6 +6,8 @@ mod environment;
 mod files;
 mod keys;
 mod local;
+mod market;
+mod provider;
 
 use std::path::PathBuf;
 
@@ -18,6 +20,8 @@ pub use environment::{command, parse, wants_json};
 pub use files::*;
 pub use keys::*;
 pub use local::*;
+pub use market::*;
+pub use provider::ProviderArg;
 
 /// Private files on Filecoin: encrypted here, opened to whom you choose, kept alive by bounties.
 #[derive(Debug, Parser)]
@@ -135,6 +139,9 @@ pub enum Command {
     /// Rewards for keeping a file stored.
     #[command(subcommand)]
     Bounty(Bounty),
+    /// Deals of the built-in market, and the money for them.
+    #[command(subcommand)]
+    Market(Market),
     /// Offer pieces over HTTP for providers to fetch.
     Serve(Serve),
     /// Install the actor on the network in use.

@@ -123,7 +123,7 @@ async fn create(context: &mut Context, args: BountyCreate) -> anyhow::Result<Out
 }
 
 /// The URL of somebody who has the piece now.
-async fn holder(context: &mut Context, actor: &Actor, record: &bauta_abi::FileRecord) -> anyhow::Result<String> {
+pub async fn holder(context: &mut Context, actor: &Actor, record: &bauta_abi::FileRecord) -> anyhow::Result<String> {
     let piece = fetch::piece_of(&record.file);
     for source in files::sources(context, actor, record, &[]).await? {
         let Source::Provider { url, .. } = source else { continue };

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{Devnet, DevnetCommand, DevnetProvider, DevnetRun, Mine, Order, Serving, Switch};
+use crate::args::{Devnet, DevnetCommand, DevnetProvider, DevnetRun, Mine, Order, Serving, Switch, Taking, Telling};
 use crate::chain::Fil;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -145,9 +145,16 @@ async fn provider(context: &mut Context, args: DevnetProvider) -> anyhow::Result
     let node = context.running_devnet().await?;
     let miner = args.miner.0;
     let shown = Network::Local.show(&miner);
-    if let Some(Order::Take { bounty }) = args.order {
-        let actor = context.actor().await?.address();
-        let result = Some(node.devnet_take_bounty_of(&miner, &actor, bounty).await?);
+    let result = match args.order {
+        None => None,
+        Some(Order::Take { bounty }) => {
+            let actor = context.actor().await?.address();
+            Some(node.devnet_take_bounty_of(&miner, &actor, bounty).await?)
+        }
+        Some(Order::Terminate { sector }) => Some(node.request("Devnet.Terminate", json!([shown, sector])).await?),
+        Some(Order::Restart) => Some(node.request("Devnet.Restart", json!([shown])).await?),
+    };
+    if result.is_some() {
         return Ok(Output::new(&Steered { miner: shown, result }));
     }
     let on = |switch: Option<Switch>| switch.map(|switch| switch == Switch::On);
@@ -157,7 +164,17 @@ async fn provider(context: &mut Context, args: DevnetProvider) -> anyhow::Result
         Serving::Corrupt => bauta_client::node::Serving::Corrupt,
         Serving::Stall => bauta_client::node::Serving::Stall,
     });
-    let settings = ProviderSettings { proving: on(args.proving), serving, hunting: on(args.hunting) };
+    let telling = args.telling.map(|telling| match telling {
+        Telling::Truth => bauta_client::node::Telling::Truth,
+        Telling::Complete => bauta_client::node::Telling::Complete,
+    });
+    let taking = args.taking.map(|taking| match taking {
+        Taking::Deals => bauta_client::node::Taking::Deals,
+        Taking::Busy => bauta_client::node::Taking::Busy,
+        Taking::Nobody => bauta_client::node::Taking::Nobody,
+    });
+    let (proving, hunting) = (on(args.proving), on(args.hunting));
+    let settings = ProviderSettings { proving, serving, hunting, telling, taking };
     // The answer is how the provider stands afterwards; without settings nothing changes.
     let result = node.request("Devnet.Provider", json!([shown, settings])).await?;
     Ok(Output::new(&Steered { miner: shown, result: Some(result) }))

@@ -6,6 +6,7 @@ use std::io;
 use bauta_client::access::AccessError;
 use bauta_client::actor::ActorError;
 use bauta_client::address::AddressError;
+use bauta_client::agreement::AgreementError;
 use bauta_client::bounty::BountyError;
 use bauta_client::care::CareError;
 use bauta_client::crypt;
@@ -129,6 +130,7 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         SendError => send,
         DeployError => deploy,
         NodeError => node,
+        AgreementError => agreement,
         DealError => deal,
         crypt::Error => cipher,
         FileError => file,
@@ -256,6 +258,17 @@ fn node(error: &NodeError) -> Exit {
     match error {
         NodeError::Unreachable(_) | NodeError::Malformed(_) => Exit::Network,
         NodeError::Refused { .. } => Exit::Failed,
+    }
+}
+
+fn agreement(error: &AgreementError) -> Exit {
+    match error {
+        AgreementError::Deal(error) => deal(error),
+        AgreementError::Send(error) => send(error),
+        AgreementError::Node(error) => node(error),
+        AgreementError::Home(error) => file(error),
+        AgreementError::TooDear { .. } => Exit::Funds,
+        AgreementError::Size { .. } | AgreementError::Price { .. } => Exit::Failed,
     }
 }
 

@@ -18,6 +18,7 @@ mod grants;
 mod init;
 mod key;
 mod local;
+mod market;
 mod mend;
 mod open;
 mod output;

@@ -10,6 +10,7 @@ use bauta_client::network::Network;
 use bauta_client::store::{Outbox, Place};
 use serde::Serialize;
 
+use crate::args::ProviderArg;
 use crate::context::Context;
 use crate::output::{Rows, clean};
 use crate::pack::Piece;
@@ -155,6 +156,22 @@ pub async fn named_sources(context: &mut Context, providers: &[Address]) -> anyh
             crate::exit::Failure::not_found(format!("{} announces no address to reach it at", network.show(provider)))
         })?;
         sources.push(Source::Provider { miner: id, url });
+    }
+    Ok(sources)
+}
+
+/// Providers chosen on the command line: where it says they are, else where the chain does.
+pub async fn chosen_sources(context: &mut Context, chosen: &[ProviderArg]) -> anyhow::Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for one in chosen {
+        match &one.url {
+            None => sources.extend(named_sources(context, &[one.miner.0]).await?),
+            Some(url) => {
+                let (node, _) = context.node().await?;
+                let miner = node.lookup_id(&one.miner.0).await?.unwrap_or(one.miner.0);
+                sources.push(Source::Provider { miner, url: url.clone() });
+            }
+        }
     }
     Ok(sources)
 }

@@ -231,13 +231,13 @@ pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
 }
 
 async fn request(context: &mut Context, args: &Put, network: &Network) -> anyhow::Result<Request> {
-    let named: Vec<Address> = args.provider.iter().map(|provider| provider.0).collect();
+    let named = &args.provider;
     // Providers would be given the bytes: that is no message, and cannot be taken back.
     let no_store = args.no_store || context.dry_run();
     let providers = match (no_store, named.is_empty()) {
         (true, _) => Vec::new(),
         (false, true) => open::devnet_sources(context).await?,
-        (false, false) => open::named_sources(context, &named).await?,
+        (false, false) => open::chosen_sources(context, named).await?,
     };
     // Naming several providers asks for all of them.
     let copies = args.copies.max(named.len() as u64);

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, exit_of, sentence};
 use crate::output::{self, Output};
 use crate::{
-    bounty, completions, deploy, devnet, files, get, grants, init, key, mend, pack, put, rehearsal, serve, status,
+    bounty, completions, deploy, devnet, files, get, grants, init, key, market, mend, pack, put, rehearsal, serve, status,
     verify, wallet, watch,
 };
 
@@ -119,6 +119,7 @@ async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Out
         Command::Revoke(args) => grants::revoke(context, args).await,
         Command::Grants(args) => grants::list(context, args).await,
         Command::Bounty(command) => bounty::run(context, command).await,
+        Command::Market(command) => market::run(context, command).await,
         Command::Serve(args) => serve::serve(context, args).await,
         Command::Deploy(args) => deploy::deploy(context, args).await,
         Command::Devnet(args) => devnet::run(context, args).await,

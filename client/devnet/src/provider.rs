@@ -15,8 +15,10 @@ mod messages;
 mod pieces;
 mod proving;
 mod sealing;
+mod shelf;
 mod shop;
 mod text;
+mod uploads;
 
 #[cfg(test)]
 mod tests;
@@ -24,7 +26,7 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use fvm_ipld_encoding::{BytesDe, RawBytes};
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
@@ -91,7 +93,7 @@ impl Config {
 struct Provider {
     shop: Arc<Shop>,
     runtime: tokio::runtime::Handle,
-    _server: http::Server,
+    server: http::Server,
     proofs: Proofs,
     hunter: Hunter,
     /// Whether the book was checked against the chain.
@@ -112,7 +114,14 @@ impl Providers {
                 let asks = asks.clone();
                 Box::pin(async move { asks.run(move |chain| chain.state()?.resolve(&address)).await? })
             };
-            let outlook = Outlook { resolve: Box::new(resolve), wake: Box::new(move || waker.wake()) };
+            let asks = chain.clone();
+            let facts =
+                move |client: Address| -> futures::future::BoxFuture<'static, Result<_>> {
+                    let asks = asks.clone();
+                    Box::pin(async move { asks.run(move |chain| market::facts(chain, client)).await? })
+                };
+            let (resolve, facts, wake) = (Box::new(resolve), Box::new(facts), Box::new(move || waker.wake()));
+            let outlook = Arc::new(Outlook { resolve, facts, wake });
             let folder = folder.join(format!("provider-{index}"));
             all.push(Provider::open(index, &folder, outlook, runtime).with_context(|| format!("provider {index}"))?);
         }
@@ -129,26 +138,36 @@ impl Providers {
 }
 
 impl Provider {
-    fn open(index: u64, folder: &Path, outlook: Outlook, runtime: &tokio::runtime::Handle) -> Result<Self> {
+    fn open(index: u64, folder: &Path, outlook: Arc<Outlook>, runtime: &tokio::runtime::Handle) -> Result<Self> {
         let (shop, listener) = Shop::open(index, folder, outlook)?;
         let server = http::serve(shop.clone(), runtime, listener)?;
-        let fetching: Vec<String> = {
-            let book = shop.lock();
-            book.jobs.iter().filter(|(_, job)| job.stage == Stage::Fetching).map(|(name, _)| name.clone()).collect()
-        };
-        for name in fetching {
-            fetching::begin(shop.clone(), runtime, name);
+        let jobs: Vec<(String, Stage)> =
+            shop.lock().jobs.iter().map(|(name, job)| (name.clone(), job.stage.clone())).collect();
+        for (name, stage) in jobs {
+            match stage {
+                Stage::Fetching => fetching::begin(shop.clone(), runtime, name),
+                Stage::Assembling { .. } => uploads::assemble(shop.clone(), runtime, name),
+                _ => {}
+            }
         }
         Ok(Self {
             shop,
             runtime: runtime.clone(),
-            _server: server,
+            server,
             proofs: Proofs::default(),
             hunter: Hunter::default(),
             reconciled: false,
             announced: false,
             failed_creations: 0,
         })
+    }
+
+    /// Stops where it stands and starts again from what is written down, as after a kill.
+    fn restart(&mut self) -> Result<()> {
+        let (index, folder, outlook) = (self.shop.index, self.shop.folder.clone(), self.shop.outlook.clone());
+        self.server.stop();
+        *self = Self::open(index, &folder, outlook, &self.runtime.clone())?;
+        Ok(())
     }
 
     /// Looks for bounties, and says when to act next.
@@ -296,7 +315,7 @@ impl Duties for Providers {
         let (miner, detail) = match params {
             [miner, detail] => (miner, detail),
             [miner] => (miner, &Value::Null),
-            _ => return Some((|| bail!("{method} takes a miner and what to do"))()),
+            _ => return Some(Err(anyhow!("{method} takes a miner and what to do"))),
         };
         Some(self.find(miner).and_then(|provider| provider.obey(order, detail, view)))
     }

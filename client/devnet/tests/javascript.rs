@@ -19,7 +19,7 @@ use fvm_shared::econ::TokenAmount;
 use serde_json::{Value, json};
 
 /// What is installed, each version as it was when it was tried.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 12] = [
     "iso-filecoin@7.4.7",
     "@zondax/filecoin-signing-tools@2.4.3",
     "@zondax/izari-filecoin@1.2.6",
@@ -31,6 +31,8 @@ const PACKAGES: [&str; 10] = [
     "@glif/filecoin-address@4.0.0",
     // Needed by Glif's, which do not say so.
     "@babel/runtime@7.29.15",
+    "@noble/curves@1.9.7",
+    "@noble/hashes@2.4.0",
 ];
 /// One installation at a time, and one for all tests.
 static INSTALLED: Mutex<Option<Result<PathBuf, String>>> = Mutex::new(None);
@@ -209,4 +211,27 @@ async fn glif_sends_waits_and_calls_our_actor() {
     stage.assert_done(&told).await;
     assert!(told["unknown"].as_str().unwrap().contains("actor not found"), "{told}");
     assert_eq!((&told["nobody"], &told["replayed"]["exit"]), (&json!("0"), &json!(0)), "{told}");
+}
+
+#[test]
+fn curio_auth_is_what_noble_checks() {
+    let folder = match installed() {
+        Ok(folder) => folder,
+        Err(reason) => return println!("skipped: {reason}"),
+    };
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-vectors/deal");
+    let script = folder.join("curio-auth.mjs");
+    std::fs::write(&script, include_str!("javascript/curio-auth.mjs")).unwrap();
+    for (file, least) in [("auth.json", 36), ("wire.json", 10)] {
+        let path = vectors.join(file);
+        let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let done = Command::new("node").arg(&script).arg(&path).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let told: Vec<bool> = serde_json::from_slice(&done.stdout).unwrap();
+        assert!(told.len() == cases.len() && cases.len() >= least, "{file}");
+        for (case, lets_in) in cases.iter().zip(told) {
+            // Requests as they were sent are all good.
+            assert_eq!(lets_in, case.get("error").is_none(), "{file}: {}", case["name"]);
+        }
+    }
 }

@@ -1,24 +1,28 @@
 //! Providers on a running devnet: deals, sealing, proving, lying, bounties.
 
+#[path = "providers/gateway.rs"]
+mod gateway;
+#[path = "providers/market.rs"]
+mod market;
 #[path = "providers/shop.rs"]
 mod shop;
+#[path = "providers/trouble.rs"]
+mod trouble;
+#[path = "providers/uploads.rs"]
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bauta_abi::{CreateBountyParams, FundBountyParams, Method, Terms, encode};
-use bauta_client::deal::market::DealProposal;
-use bauta_client::deal::mk12::{DealParams, Transfer};
 use bauta_client::deal::{
-    DealError, DealId, DealState, Proposal, StorageProvider, Timeouts, deliver, http_url, mk12, piece_path,
-    wait_until_sealed,
+    DealError, DealId, DealState, Proposal, StorageProvider, deliver, http_url, piece_path, wait_until_sealed,
 };
 use bauta_client::node::{ProviderSettings, Serving};
 use bauta_client::piece::{CommP, PieceInfo};
 use bauta_client::wallet::Key;
 use bauta_devnet::Devnet;
 use bauta_devnet::genesis::account_key;
-use fvm_ipld_encoding::RawBytes;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use serde_json::Value;
@@ -297,67 +301,6 @@ async fn who_was_too_late_claims_when_more_money_comes() {
     until("two claims", || async { claims(&devnet, 1).await.claims.len() == 2 }).await;
     assert!(bounty(&devnet, 1).await.claims == 2);
     sound(&devnet).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn market_deals_are_published_and_activated() {
-    let devnet = devnet(None, 2).await;
-    let client = account_key(0);
-    let shop = Shop::of(&devnet, 0, &client).await;
-    let piece = shop.store(&bytes(8, 1_000), None).await;
-    // The second provider is to fetch it from the first.
-    let other = Shop::of(&devnet, 1, &client).await;
-    let price = TokenAmount::from_atto(1_000);
-    let escrow = RawBytes::serialize(client.address()).unwrap().to_vec();
-    let market = bauta_client::deal::market::MARKET;
-    send(&devnet, &client, market, TokenAmount::from_whole(1), 822_473_126, escrow).await;
-    let now = devnet.info().await.unwrap().epoch;
-    let mut offer = DealProposal::new(&piece, client.address(), other.miner, now + 100, HALF_A_YEAR);
-    offer.storage_price_per_epoch = price;
-    offer.provider_collateral = TokenAmount::from_whole(2);
-    let deal = |offer: &DealProposal, uuid: u8| DealParams {
-        deal_uuid: [uuid; 16],
-        is_offline: false,
-        client_deal_proposal: offer.clone().sign(&client).unwrap(),
-        deal_data_root: piece.piece_cid,
-        transfer: Transfer::http(&format!("{}{}", shop.url, piece_path(&piece)), piece.payload_size),
-        remove_unsealed_copy: false,
-        skip_ipni_announce: true,
-    };
-    let params = deal(&offer, 1);
-    mk12::store(&other.url, &params, Timeouts::default()).await.unwrap();
-    mk12::store(&other.url, &params, Timeouts::default()).await.unwrap();
-    until("an active deal", || async {
-        let found = devnet.node().market_deal(0).await.unwrap();
-        found.is_some_and(|deal| deal.state.sector_start_epoch > 0)
-    })
-    .await;
-    assert!(devnet.node().market_deal(1).await.unwrap().is_none(), "the same deal is published once");
-    assert_eq!(other.sectors(&devnet).await, [(1, SECTOR_ACTIVE.to_owned())]);
-
-    for (spoil, words) in [
-        (
-            Box::new(|d: &mut DealParams| {
-                d.client_deal_proposal.proposal.label = bauta_client::deal::market::Label::Text("x".into())
-            }) as Box<dyn Fn(&mut DealParams)>,
-            "not made by the sender",
-        ),
-        (Box::new(|d| d.is_offline = true), "offline"),
-        (Box::new(|d| d.transfer.size += 100_000), "does not go with"),
-        (Box::new(|d| d.transfer.r#type = "libp2p".into()), "type http"),
-    ] {
-        let mut params = deal(&offer, 2);
-        spoil(&mut params);
-        match mk12::store(&other.url, &params, Timeouts::default()).await {
-            Err(DealError::Refused { reason, .. }) => assert!(reason.contains(words), "{reason}"),
-            other => panic!("{words}: {other:?}"),
-        }
-    }
-    offer.start_epoch = now;
-    offer.end_epoch = now + HALF_A_YEAR;
-    assert!(mk12::store(&other.url, &deal(&offer, 3), Timeouts::default()).await.is_err(), "too soon");
-    sound(&devnet).await;
-    devnet.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

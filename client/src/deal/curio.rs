@@ -1,24 +1,27 @@
 //! A provider that speaks Curio's Market 2.0 over HTTP.
 
+mod upload;
+
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use fvm_shared::address::Address;
-use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode, Url};
-use tokio_util::io::ReaderStream;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use serde::de::DeserializeOwned;
 
 use super::auth::authorization;
-use super::mk20::{Deal, MARKET_PATH, StatusAnswer};
-use super::retrieval::{base_url, counted};
-use super::{DealCode, DealError, DealId, DealStatus, Progress, Proposal, StorageProvider};
+use super::mk20::{Deal, MARKET_PATH, StatusAnswer, SupportedContracts, SupportedProducts, SupportedSources};
+use super::retrieval::base_url;
+use super::witness::Witness;
+use super::{DealCode, DealError, DealId, DealState, DealStatus, Offer, Progress, Proposal, StorageProvider};
 use crate::address::Prefix;
 use crate::wallet::Key;
 
-/// The longest answer that is read, in bytes: a reason or a status.
-const MAX_ANSWER: usize = 64 << 10;
-/// How much of a file goes into one chunk of the upload.
-const CHUNK: usize = 256 << 10;
+pub use upload::Uploads;
+
+/// The longest answer that is read, in bytes: a reason, a status, the chunks of an upload.
+const MAX_ANSWER: usize = 256 << 10;
 
 /// How long silence is borne.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,9 @@ pub struct Curio {
     key: Key,
     letter: Prefix,
     http: Client,
+    uploads: Uploads,
+    witness: Option<Witness>,
+    clock: fn() -> SystemTime,
 }
 
 impl Curio {
@@ -59,12 +65,33 @@ impl Curio {
     ///
     /// Errors: [`DealError::Malformed`] where that is no http URL.
     pub fn new(url: &str, miner: Address, key: Key, timeouts: Timeouts) -> Result<Self, DealError> {
-        Ok(Self { url: base_url(url)?, miner, key, letter: Prefix::default(), http: timeouts.client()? })
+        let (url, http) = (base_url(url)?, timeouts.client()?);
+        let (letter, uploads) = (Prefix::default(), Uploads::default());
+        Ok(Self { url, miner, key, letter, http, uploads, witness: None, clock: SystemTime::now })
     }
 
     /// Sets the letter with which the provider's network prints addresses; it compares the client's address as text.
     pub fn with_prefix(mut self, letter: Prefix) -> Self {
         self.letter = letter;
+        self
+    }
+
+    /// Sets the clock that requests are signed by: a provider takes signatures of its own minute and of the ones beside it.
+    pub fn with_clock(mut self, clock: fn() -> SystemTime) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets how bytes go over.
+    pub fn with_uploads(mut self, uploads: Uploads) -> Self {
+        self.uploads = uploads;
+        self
+    }
+
+    /// Lets a deal be complete only once the chain shows its piece in a sector of the miner: a provider may say so too early, and Curio does
+    /// between the end of an upload in chunks and the check of its bytes.
+    pub fn with_witness(mut self, witness: Witness) -> Self {
+        self.witness = Some(witness);
         self
     }
 
@@ -80,7 +107,7 @@ impl Curio {
     fn signed(&self, method: Method, path: &str) -> RequestBuilder {
         let mut url = self.url.clone();
         url.set_path(&format!("{}{MARKET_PATH}{path}", self.url.path().trim_end_matches('/')));
-        let header = authorization(&self.key, method.as_str(), url.path(), SystemTime::now());
+        let header = authorization(&self.key, method.as_str(), url.path(), (self.clock)());
         self.http.request(method, url).header(reqwest::header::AUTHORIZATION, header)
     }
 
@@ -96,6 +123,18 @@ impl Curio {
         let reason = reason.strip_prefix("Reason:").unwrap_or(reason).trim();
         let reason = if reason.is_empty() { status.to_string() } else { reason.to_string() };
         Err(DealError::Refused { provider: self.name(), code: DealCode::from(status.as_u16()), reason })
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T, DealError> {
+        serde_json::from_slice(answer).map_err(|error| self.malformed(error.to_string()))
+    }
+
+    fn malformed(&self, why: String) -> DealError {
+        DealError::Malformed { provider: self.name(), why }
+    }
+
+    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<T, DealError> {
+        self.parsed(&self.answer(self.signed(Method::GET, path)).await?)
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, DealError> {
@@ -145,18 +184,7 @@ impl StorageProvider for Curio {
     }
 
     async fn upload(&self, id: DealId, file: &Path, progress: Option<Progress>) -> Result<(), DealError> {
-        let path = format!("/upload/{id}");
-        let source = tokio::fs::File::open(file).await?;
-        let length = source.metadata().await?.len();
-        let body = Body::wrap_stream(counted(ReaderStream::with_capacity(source, CHUNK), progress));
-        let request = self
-            .signed(Method::PUT, &path)
-            .header(reqwest::header::CONTENT_TYPE, "application/octet-stream")
-            .header(reqwest::header::CONTENT_LENGTH, length)
-            .body(body);
-        self.answer(request).await?;
-        // The signature is over a minute: the second request gets its own.
-        self.answer(self.signed(Method::POST, &path)).await.map(drop)
+        self.hand_over(id, file, progress).await
     }
 
     async fn status(&self, id: DealId) -> Result<Option<DealStatus>, DealError> {
@@ -166,10 +194,26 @@ impl StorageProvider for Curio {
             Err(DealError::Refused { code: DealCode::NotFound | DealCode::Unauthorized, .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let malformed = |why: String| DealError::Malformed { provider: self.name(), why };
-        let answer: StatusAnswer = serde_json::from_slice(&answer).map_err(|error| malformed(error.to_string()))?;
-        let status = answer.ddo_v1.ok_or_else(|| malformed("it tells no status of ddo_v1".to_string()))?;
+        let answer: StatusAnswer = self.parsed(&answer)?;
+        let status = answer.ddo_v1.ok_or_else(|| self.malformed("it tells no status of ddo_v1".to_string()))?;
         let error = (!status.error.is_empty()).then_some(status.error);
-        Ok(Some(DealStatus { state: status.status, error }))
+        let mut state = status.status;
+        if let (Some(witness), DealState::Complete | DealState::Indexing) = (&self.witness, state)
+            && !witness.has_seen(&self.miner).await
+        {
+            state = DealState::Unproven;
+        }
+        Ok(Some(DealStatus { state, error }))
+    }
+
+    async fn offer(&self) -> Result<Offer, DealError> {
+        let products: SupportedProducts = self.list("/products").await?;
+        let sources: SupportedSources = self.list("/sources").await?;
+        let contracts = match self.list::<SupportedContracts>("/contracts").await {
+            Ok(contracts) => contracts.contracts,
+            Err(DealError::Refused { code: DealCode::NotFound, .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(Offer { products: products.products, sources: sources.sources, contracts, ask: None })
     }
 }

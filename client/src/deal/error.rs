@@ -123,6 +123,12 @@ pub enum DealError {
         /// How long we asked.
         patience: Duration,
     },
+    /// It fetches what it stores.
+    #[error("{provider} takes no uploads for such deals: it fetches pieces from a URL")]
+    NoUpload {
+        /// Who.
+        provider: String,
+    },
     /// What it serves is not the piece.
     #[error("{provider} served other bytes: {mismatch}")]
     WrongBytes {

@@ -1,6 +1,8 @@
 //! The JSON forms of Curio's Market 2.0, as far as a `ddo_v1` deal needs them.
 //!
-//! Source: Curio `market/mk20/{types,utils,ddo_v1,retrieval_v1}.go`. `allocation_id` is left out: verified allocations ended with FIP-0118.
+//! Source: Curio `market/mk20/{types,utils,ddo_v1,retrieval_v1}.go`.
+
+mod upload;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +18,8 @@ use ulid::Ulid;
 use super::{DealId, Origin, Proposal};
 use crate::address::{self, Prefix};
 use crate::piece::piece_cid_v2;
+
+pub use upload::{MAX_CHUNK, MAX_REQUEST, MIN_CHUNK, StartUpload, UploadStatus, chunk_count, chunk_of};
 
 /// The path under which a provider's market stands.
 pub const MARKET_PATH: &str = "/market/mk20";
@@ -69,10 +73,20 @@ pub struct Format {
     pub car: Option<Empty>,
     /// Several pieces with an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub aggregate: Option<serde_json::Value>,
+    pub aggregate: Option<Aggregate>,
     /// Anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<Empty>,
+}
+
+/// Pieces that were put together after FRC-0058.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aggregate {
+    /// 1: FRC-0058.
+    pub r#type: u64,
+    /// The pieces inside, in the order of the index.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub sub: Vec<Data>,
 }
 
 /// Where bytes can be fetched.
@@ -123,6 +137,9 @@ pub struct DdoV1 {
     pub start_epoch: Option<ChainEpoch>,
     /// Epochs of storage.
     pub duration: ChainEpoch,
+    /// A verified allocation; never set here, because they ended with FIP-0118.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocation_id: Option<u64>,
     /// An Ethereum contract that may reject the deal; empty for none.
     #[serde(default)]
     pub market_address: String,
@@ -177,6 +194,7 @@ impl Deal {
                     provider,
                     start_epoch: None,
                     duration: proposal.duration,
+                    allocation_id: None,
                     market_address: String::new(),
                     market_deal_id: None,
                     notification_address,
@@ -208,6 +226,9 @@ pub enum DealState {
     Failed,
     /// The sector is active.
     Complete,
+    /// Never on the wire: the provider says that the sector is active, and the chain does not.
+    #[serde(skip)]
+    Unproven,
 }
 
 /// What `/market/mk20/status/{id}` answers.
@@ -216,6 +237,30 @@ pub struct StatusAnswer {
     /// Of the sealed copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ddo_v1: Option<ProductStatus>,
+}
+
+/// What `/market/mk20/products` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupportedProducts {
+    /// Their names: `ddo_v1`, `retrieval_v1`, `pdp_v1`.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub products: Vec<String>,
+}
+
+/// What `/market/mk20/sources` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupportedSources {
+    /// Their names: `http`, `put`, `offline`, `aggregate`.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub sources: Vec<String>,
+}
+
+/// What `/market/mk20/contracts` answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupportedContracts {
+    /// Ethereum addresses; Go writes none of them as `null`.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub contracts: Vec<String>,
 }
 
 /// How far one product has come.

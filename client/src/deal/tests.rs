@@ -1,6 +1,7 @@
 //! Vectors of the wire, and the client against small servers that answer as they should not.
 
 mod serving;
+mod wire;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +18,7 @@ use crate::piece::CommP;
 use crate::vectors::{Case, update, walk};
 use crate::wallet::{Key, KeyKind};
 
-const FILES: [&str; 5] = ["auth.json", "exchange.json", "mk20.json", "multiaddr.json", "proposal.json"];
+const FILES: [&str; 6] = ["auth.json", "exchange.json", "mk20.json", "multiaddr.json", "proposal.json", "wire.json"];
 
 fn cases(file: &str) -> Vec<Case> {
     walk("deal", &FILES).remove(file).expect("walk gives every file")

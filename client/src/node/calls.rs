@@ -15,6 +15,7 @@ use super::json::{
     MsgLookup, NetworkParams, SendSpec, SignedMessageJson, TipSet, TipsetKey, TokenJson, Version, with_prefix,
 };
 use super::{Node, NodeError};
+use crate::deal::escrow::CollateralBounds;
 use crate::message::{Message, SignedMessage};
 
 /// No limit to how far back a message is searched; gateways make 20 epochs of it.
@@ -185,6 +186,12 @@ impl<'n> dyn Node + 'n {
     /// What an address has in the built-in market.
     pub async fn market_balance(&self, address: &Address) -> Result<MarketBalance, NodeError> {
         self.call("Filecoin.StateMarketBalance", self.params((AddressJson(*address), TipsetKey::HEAD))?).await
+    }
+
+    /// How much a provider may put up for a deal about a piece of this padded size.
+    pub async fn deal_collateral_bounds(&self, size: u64) -> Result<CollateralBounds, NodeError> {
+        let params = self.params((size, false, TipsetKey::HEAD))?;
+        self.call("Filecoin.StateDealProviderCollateralBounds", params).await
     }
 
     /// A deal of the built-in market; `None` if there is none.

@@ -87,6 +87,28 @@ pub enum Serving {
     Stall,
 }
 
+/// What a provider says of its deals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Telling {
+    /// How they stand.
+    Truth,
+    /// That they are complete as soon as it has the bytes; and it seals nothing.
+    Complete,
+}
+
+/// Whether a provider takes deals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Taking {
+    /// All good ones.
+    Deals,
+    /// None now: it is overloaded, and says so to deals and to bytes.
+    Busy,
+    /// None from anybody.
+    Nobody,
+}
+
 /// Changes to a provider's behaviour (`Devnet.Provider`); absent ones stay as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -100,6 +122,12 @@ pub struct ProviderSettings {
     /// Whether it looks for bounties by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hunting: Option<bool>,
+    /// What it says of its deals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telling: Option<Telling>,
+    /// Whether it takes deals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taking: Option<Taking>,
 }
 
 impl<'n> dyn Node + 'n {
@@ -146,6 +174,12 @@ impl<'n> dyn Node + 'n {
         let bounty = serde_json::json!({ "Id": bounty, "Actor": actor.to_string() });
         let params = self.params((AddressJson(*miner), bounty))?;
         self.request("Devnet.TakeBounty", params).await
+    }
+
+    /// Stops a provider's server where it stands, breaking its connections, and starts it again from what it has written down.
+    pub async fn devnet_restart(&self, miner: &Address) -> Result<(), NodeError> {
+        let params = self.params((AddressJson(*miner),))?;
+        self.request("Devnet.Restart", params).await.map(drop)
     }
 
     /// Ends a sector early.

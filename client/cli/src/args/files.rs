@@ -6,6 +6,7 @@ use bauta_abi::{FileId, Rights};
 use bauta_client::address::AnyAddress;
 use clap::Args;
 
+use super::ProviderArg;
 use crate::span::When;
 
 /// `bauta pack`.
@@ -55,9 +56,9 @@ pub struct Put {
     /// Open it to this address at once.
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
     pub grant: Vec<AnyAddress>,
-    /// Store it at this provider.
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
-    pub provider: Vec<AnyAddress>,
+    /// Store it at this provider: its address, and where it is reached if the chain does not say.
+    #[arg(long, value_name = "ADDRESS[=URL]", value_delimiter = ',')]
+    pub provider: Vec<ProviderArg>,
     /// How many providers are to store it.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=16))]
     pub copies: u64,

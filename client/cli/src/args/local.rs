@@ -106,6 +106,12 @@ pub struct DevnetProvider {
     /// Whether it takes open bounties by itself.
     #[arg(long, value_name = "on|off")]
     pub hunting: Option<Switch>,
+    /// What it says of its deals.
+    #[arg(long, value_name = "WHAT")]
+    pub telling: Option<Telling>,
+    /// Whether it takes deals.
+    #[arg(long, value_name = "WHICH")]
+    pub taking: Option<Taking>,
     /// What it is to do now.
     #[command(subcommand)]
     pub order: Option<Order>,
@@ -119,6 +125,13 @@ pub enum Order {
         /// Number of the bounty.
         bounty: BountyId,
     },
+    /// End a sector early.
+    Terminate {
+        /// Number of the sector.
+        sector: u64,
+    },
+    /// Stop where it stands, breaking its connections, and start again.
+    Restart,
 }
 
 /// On or off.
@@ -141,6 +154,26 @@ pub enum Serving {
     Corrupt,
     /// Never to the end.
     Stall,
+}
+
+/// What a provider says of its deals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Telling {
+    /// How they stand.
+    Truth,
+    /// That they are complete, sealing nothing.
+    Complete,
+}
+
+/// Which deals a provider takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Taking {
+    /// All good ones.
+    Deals,
+    /// None now: it is overloaded.
+    Busy,
+    /// None from anybody.
+    Nobody,
 }
 
 /// `bauta mine`.

@@ -56,18 +56,42 @@ pub struct Net {
     child: Child,
     pub banner: Value,
     folder: TempDir,
+    extra: Vec<String>,
 }
 
 impl Net {
     pub fn start(extra: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let (child, banner) = Self::run(&folder, "127.0.0.1:0", extra);
+        Self { child, banner, folder, extra: extra.iter().map(|arg| arg.to_string()).collect() }
+    }
+
+    fn run(folder: &TempDir, listen: &str, extra: &[&str]) -> (Child, Value) {
         let mut command = bauta();
-        command.env("BAUTA_HOME", folder.path()).args(["devnet", "--listen", "127.0.0.1:0", "--json"]).args(extra);
+        command.env("BAUTA_HOME", folder.path()).args(["devnet", "--listen", listen, "--json"]).args(extra);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let banner: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        Self { child, banner: banner["data"].clone(), folder }
+        (child, banner["data"].clone())
+    }
+
+    /// Kills it: SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again on its folder, where it listened before.
+    pub fn again(&mut self) {
+        let listen = self.url().trim_start_matches("http://").split('/').next().unwrap().to_string();
+        let extra: Vec<&str> = self.extra.iter().map(String::as_str).collect();
+        (self.child, self.banner) = Self::run(&self.folder, &listen, &extra);
+    }
+
+    /// Where it keeps its state.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("devnet")
     }
 
     pub fn url(&self) -> String {

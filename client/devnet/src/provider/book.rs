@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use bauta_client::deal::DealState;
-use bauta_client::node::Serving;
+use bauta_client::node::{Serving, Taking, Telling};
 use bauta_client::piece::{PieceInfo, parse_piece_cid_v2, piece_cid_v2};
 use cid::Cid;
 use fvm_shared::ActorID;
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::text;
 
 const FILE: &str = "provider.json";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Everything that a provider must not forget.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ pub struct Conduct {
     pub proving: bool,
     pub serving: Serving,
     pub hunting: bool,
+    pub telling: Telling,
+    pub taking: Taking,
 }
 
 /// Something that is to be sealed.
@@ -64,12 +66,29 @@ pub struct Job {
     pub kind: Kind,
     pub wanted: Wanted,
     /// Where to fetch it; empty if the client uploads it.
-    pub urls: Vec<String>,
+    pub sources: Vec<Source>,
+    /// Whether the bytes are said to be a CAR, whose blocks are to be found one by one.
+    pub indexed: bool,
     /// Epochs that the sector must live from its pre-commit on.
     pub duration: ChainEpoch,
     /// Whom the miner tells, and what.
     pub notify: Option<Notify>,
     pub stage: Stage,
+}
+
+/// Where bytes can be fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    pub url: String,
+    /// Headers to send.
+    pub headers: BTreeMap<String, Vec<String>>,
+}
+
+impl Source {
+    /// A URL without headers.
+    pub fn plain(url: &str) -> Self {
+        Self { url: url.to_string(), headers: BTreeMap::new() }
+    }
 }
 
 /// Whom the miner tells, and what.
@@ -114,6 +133,10 @@ pub enum Stage {
     Uploading,
     /// The bytes are here; the client is to say that they are complete.
     Uploaded,
+    /// The client uploads chunks of so many bytes; these are here.
+    Chunked { size: u64, here: BTreeSet<u64> },
+    /// All chunks are here; they are being put together.
+    Assembling { size: u64 },
     /// We fetch.
     Fetching,
     /// The bytes are here and verified.
@@ -197,7 +220,13 @@ impl Default for Book {
             creation: None,
             port: None,
             next_sector: 1,
-            conduct: Conduct { proving: true, serving: Serving::Honest, hunting: true },
+            conduct: Conduct {
+                proving: true,
+                serving: Serving::Honest,
+                hunting: true,
+                telling: Telling::Truth,
+                taking: Taking::Deals,
+            },
             jobs: BTreeMap::new(),
             sectors: BTreeMap::new(),
             to_terminate: BTreeSet::new(),
@@ -259,9 +288,11 @@ impl Stage {
     /// As mk20 names it.
     pub fn state(&self) -> DealState {
         match self {
-            Self::Uploading | Self::Uploaded => DealState::Uploading,
+            Self::Uploading | Self::Uploaded | Self::Chunked { .. } => DealState::Uploading,
             Self::Fetching => DealState::Accepted,
-            Self::Stored | Self::Pledging { .. } | Self::Publishing { .. } => DealState::Processing,
+            Self::Assembling { .. } | Self::Stored | Self::Pledging { .. } | Self::Publishing { .. } => {
+                DealState::Processing
+            }
             Self::PreCommitting { .. } | Self::PreCommitted { .. } | Self::Proving { .. } => DealState::Sealing,
             Self::Sealed { .. } => DealState::Complete,
             Self::Failed { .. } => DealState::Failed,

@@ -20,6 +20,8 @@ pub enum Order {
     TakeBounty,
     /// `Devnet.Terminate [miner, sector]`: end a sector early.
     Terminate,
+    /// `Devnet.Restart [miner]`: stop where it stands, and start again.
+    Restart,
 }
 
 impl Order {
@@ -29,6 +31,7 @@ impl Order {
             "Devnet.Provider" => Some(Self::Behave),
             "Devnet.TakeBounty" => Some(Self::TakeBounty),
             "Devnet.Terminate" => Some(Self::Terminate),
+            "Devnet.Restart" => Some(Self::Restart),
             _ => None,
         }
     }
@@ -37,9 +40,13 @@ impl Order {
 impl Provider {
     /// Carries out an order.
     pub fn obey(&mut self, order: Order, detail: &Value, view: &dyn LedgerView) -> Result<Value> {
+        if order == Order::Restart {
+            self.restart()?;
+        }
         let shop = self.shop.clone();
         let mut book = shop.lock();
         match order {
+            Order::Restart => {}
             Order::Behave => {
                 if !detail.is_null() {
                     let settings: ProviderSettings =
@@ -90,6 +97,8 @@ impl Provider {
         conduct.proving = settings.proving.unwrap_or(conduct.proving);
         conduct.serving = settings.serving.unwrap_or(conduct.serving);
         conduct.hunting = settings.hunting.unwrap_or(conduct.hunting);
+        conduct.telling = settings.telling.unwrap_or(conduct.telling);
+        conduct.taking = settings.taking.unwrap_or(conduct.taking);
         if resumes {
             self.proofs.suspect_all(book);
         }
@@ -141,6 +150,8 @@ pub fn describe(shop: &Shop, book: &Book) -> Option<Value> {
         "Proving": book.conduct.proving,
         "Serving": book.conduct.serving,
         "Hunting": book.conduct.hunting,
+        "Telling": book.conduct.telling,
+        "Taking": book.conduct.taking,
         "Pieces": pieces,
         "Sectors": sectors,
         "Jobs": jobs,

@@ -9,7 +9,7 @@ use bauta_client::piece::PieceInfo;
 use futures::StreamExt;
 use reqwest::Url;
 
-use super::book::{Stage, Wanted};
+use super::book::{Source, Stage, Wanted};
 use super::shop::Shop;
 
 /// How often a source is tried.
@@ -20,7 +20,7 @@ pub fn begin(shop: Arc<Shop>, runtime: &tokio::runtime::Handle, name: String) {
     runtime.spawn(async move {
         let job = shop.lock().jobs.get(&name).cloned();
         let Some(job) = job.filter(|job| job.stage == Stage::Fetching) else { return };
-        let done = match obtain(&shop, &job.wanted, &job.urls).await {
+        let done = match obtain(&shop, &job.wanted, &job.sources).await {
             Ok(piece) => shop.stored(&name, &piece),
             Err(e) => shop.failed(&name, format_args!("{e:#}")),
         };
@@ -30,30 +30,35 @@ pub fn begin(shop: Arc<Shop>, runtime: &tokio::runtime::Handle, name: String) {
     });
 }
 
-async fn obtain(shop: &Arc<Shop>, wanted: &Wanted, urls: &[String]) -> Result<PieceInfo> {
+async fn obtain(shop: &Arc<Shop>, wanted: &Wanted, sources: &[Source]) -> Result<PieceInfo> {
     if let Some(piece) = shop.pieces.find(wanted) {
         return Ok(piece);
     }
-    ensure!(!urls.is_empty(), "the piece is not here, and nobody says where it is");
+    ensure!(!sources.is_empty(), "the piece is not here, and nobody says where it is");
     let mut last = None;
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             tokio::time::sleep(Duration::from_millis(500) * attempt).await;
         }
-        for url in urls {
-            match fetch(shop, wanted, url).await {
+        for source in sources {
+            match fetch(shop, wanted, source).await {
                 Ok(piece) => return Ok(piece),
-                Err(e) => last = Some(e.context(format!("fetching the piece from {url}"))),
+                Err(e) => last = Some(e.context(format!("fetching the piece from {}", source.url))),
             }
         }
     }
     last.map_or_else(|| bail!("it was not tried"), Err)
 }
 
-async fn fetch(shop: &Arc<Shop>, wanted: &Wanted, url: &str) -> Result<PieceInfo> {
-    let url = Url::parse(url).context("this is not a URL")?;
+async fn fetch(shop: &Arc<Shop>, wanted: &Wanted, source: &Source) -> Result<PieceInfo> {
+    let url = Url::parse(&source.url).context("this is not a URL")?;
     ensure!(matches!(url.scheme(), "http" | "https"), "only http and https are spoken here");
-    let response = shop.http.get(url).send().await?.error_for_status()?;
+    let mut request = shop.http.get(url);
+    for (name, value) in source.headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)))
+    {
+        request = request.header(name, value);
+    }
+    let response = request.send().await?.error_for_status()?;
     let limit = wanted.payload_size.unwrap_or(wanted.size().unpadded().0);
     let mut sink = PieceSink::create(shop.pieces.folder(), limit)?;
     let mut chunks = response.bytes_stream();

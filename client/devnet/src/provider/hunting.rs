@@ -16,7 +16,7 @@ use fvm_ipld_encoding::RawBytes;
 use fvm_shared::ActorID;
 use fvm_shared::address::Address;
 
-use super::book::{Book, Job, Kind, Notify, Stage, Wanted};
+use super::book::{Book, Job, Kind, Notify, Source, Stage, Wanted};
 use super::messages::{SEALING_DELAY, SECTOR_SIZE};
 use super::shop::Shop;
 use crate::chain::INSTALLED_IDS;
@@ -182,11 +182,13 @@ fn name(actor: ActorID, id: u64) -> String {
 /// Makes a job of a bounty.
 fn take(book: &mut Book, actor: ActorID, id: u64, record: &BountyRecord) -> String {
     let notify = Notify { address: Address::new_id(actor), payload: notification_payload(id) };
-    let urls = if record.terms.source.is_empty() { vec![] } else { vec![record.terms.source.clone()] };
+    let source = record.terms.source.as_str();
+    let sources = if source.is_empty() { vec![] } else { vec![Source::plain(source)] };
     let job = Job {
         kind: Kind::Bounty { actor, id },
         wanted: wanted(record),
-        urls,
+        sources,
+        indexed: true,
         duration: record.terms.min_duration,
         notify: Some(notify),
         stage: Stage::Fetching,

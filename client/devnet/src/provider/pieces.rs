@@ -52,6 +52,12 @@ impl Pieces {
         known.get(&wanted.piece_cid)?.iter().find(|piece| wanted.is(piece)).cloned()
     }
 
+    /// The largest piece with a commitment, if one is here.
+    pub fn largest(&self, piece_cid: &Cid) -> Option<PieceInfo> {
+        let known = self.known.lock().expect("nobody panics with it");
+        known.get(piece_cid)?.iter().max_by_key(|piece| (piece.padded_size.0, piece.payload_size)).cloned()
+    }
+
     /// Keeps a piece. Waits for the disk.
     pub fn keep(&self, piece: VerifiedPiece) -> io::Result<PieceInfo> {
         let path = self.path(piece.info());

@@ -3,6 +3,7 @@
 //! Each step rests on what the chain says of the message before it, so it goes on after a restart where it stopped.
 
 use anyhow::Result;
+use bauta_client::node::Telling;
 use cid::Cid;
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
@@ -44,7 +45,9 @@ pub fn news(view: &dyn LedgerView, message: &Cid) -> Result<News> {
 
 /// The earliest epoch after `head` in which there is something to do, and whether somebody waits for it.
 pub fn next(book: &Book, head: ChainEpoch) -> Option<ChainEpoch> {
+    let idle = book.conduct.telling == Telling::Complete;
     let due = |job: &Job| match &job.stage {
+        Stage::Stored if idle => None,
         Stage::Stored
         | Stage::Pledging { .. }
         | Stage::Publishing { .. }
@@ -115,7 +118,9 @@ pub fn step(shop: &Shop, book: &mut Book, ledger: &mut dyn Ledger) -> Result<boo
     }
     dirty |= market::step(shop, book, ledger)?;
     let now = ledger.epoch();
-    let ready = |job: &Job| matches!(job.stage, Stage::Stored) && market::is_published(job);
+    // Who says that everything is done does nothing.
+    let idle = book.conduct.telling == Telling::Complete;
+    let ready = |job: &Job| !idle && matches!(job.stage, Stage::Stored) && market::is_published(job);
     dirty |= in_batches(book, ready, |book, names| pre_commit(shop, book, ledger, names))?;
     let due = |job: &Job| matches!(job.stage, Stage::PreCommitted { epoch, .. } if epoch + SEALING_DELAY <= now);
     dirty |= in_batches(book, due, |book, names| prove(shop, book, ledger, names))?;
@@ -123,7 +128,16 @@ pub fn step(shop: &Shop, book: &mut Book, ledger: &mut dyn Ledger) -> Result<boo
 }
 
 fn is_resting(stage: &Stage) -> bool {
-    matches!(stage, Stage::Uploading | Stage::Uploaded | Stage::Fetching | Stage::Sealed { .. } | Stage::Failed { .. })
+    matches!(
+        stage,
+        Stage::Uploading
+            | Stage::Uploaded
+            | Stage::Chunked { .. }
+            | Stage::Assembling { .. }
+            | Stage::Fetching
+            | Stage::Sealed { .. }
+            | Stage::Failed { .. }
+    )
 }
 
 /// Moves a job on by what its message came to.

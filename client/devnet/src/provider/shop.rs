@@ -15,12 +15,17 @@ use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 
 use super::book::{Book, Job, Stage};
+use super::market::Facts;
 use super::pieces::Pieces;
+use super::shelf::Shelf;
+use super::uploads::Uploads;
 
 /// What a provider asks of the chain from outside its thread.
 pub struct Outlook {
     /// The id of an address, if it is on chain.
     pub resolve: Box<dyn Fn(Address) -> BoxFuture<'static, Result<Option<ActorID>>> + Send + Sync>,
+    /// What the chain says about a client of the built-in market.
+    pub facts: Box<dyn Fn(Address) -> BoxFuture<'static, Result<Facts>> + Send + Sync>,
     /// Says that there is something to do.
     pub wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -32,10 +37,12 @@ pub struct Shop {
     pub owner: Key,
     pub worker: Key,
     pub pieces: Pieces,
-    pub outlook: Outlook,
+    pub uploads: Uploads,
+    pub shelf: Shelf,
+    pub outlook: Arc<Outlook>,
     pub http: reqwest::Client,
     pub socket: SocketAddr,
-    folder: PathBuf,
+    pub folder: PathBuf,
     book: Mutex<Book>,
     epoch: AtomicI64,
     closed: AtomicBool,
@@ -50,7 +57,7 @@ pub fn keys(index: u64) -> (Key, Key) {
 
 impl Shop {
     /// Opens a provider's folder and listens where it listened last, if that port is free.
-    pub fn open(index: u64, folder: &Path, outlook: Outlook) -> Result<(Arc<Self>, TcpListener)> {
+    pub fn open(index: u64, folder: &Path, outlook: Arc<Outlook>) -> Result<(Arc<Self>, TcpListener)> {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let mut book = Book::open(folder)?;
         let localhost = Ipv4Addr::LOCALHOST;
@@ -75,6 +82,8 @@ impl Shop {
             owner,
             worker,
             pieces: Pieces::open(folder.join("pieces"))?,
+            uploads: Uploads::open(folder.join("uploads"), &book)?,
+            shelf: Shelf::default(),
             outlook,
             http,
             socket,

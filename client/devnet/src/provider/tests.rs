@@ -6,13 +6,15 @@ use std::time::SystemTime;
 
 use bauta_client::deal::{DealState, auth};
 use bauta_client::message::cid_of;
-use bauta_client::node::Serving;
+use bauta_client::node::{Serving, Taking, Telling};
 use bauta_client::piece::{CommP, piece_cid, piece_cid_v2};
 use bauta_client::wallet::{Key, KeyKind};
 use fvm_shared::address::Address;
+use fvm_shared::econ::TokenAmount;
 use serde_json::{Value, json};
 
 use super::book::{Book, Conduct, Job, Kind, Link, Notify, Sector, SectorState, Stage, Wanted};
+use super::market::Facts;
 use super::sealing;
 use super::shop::{Outlook, Shop};
 use super::{http, messages};
@@ -20,12 +22,17 @@ use super::{http, messages};
 const MINER: u64 = 1000;
 const EPOCH: i64 = 100;
 
-fn outlook() -> Outlook {
-    Outlook {
+fn outlook() -> Arc<Outlook> {
+    let facts = Facts { available: TokenAmount::from_whole(1) };
+    Arc::new(Outlook {
         // Actors 0 to 99 are on this chain.
         resolve: Box::new(|address| Box::pin(async move { Ok(address.id().ok().filter(|id| *id < 100)) })),
+        facts: Box::new(move |_| {
+            let facts = facts.clone();
+            Box::pin(async move { Ok(facts) })
+        }),
         wake: Box::new(|| {}),
-    }
+    })
 }
 
 /// A provider that has a miner actor, and its server.
@@ -110,13 +117,22 @@ async fn the_recorded_exchange() {
     for (expected, answered) in recorded {
         assert_eq!(answered, expected, "{}", expected["name"]);
     }
-    let job = shop.lock().jobs["01ARZ3NDEKTSV4RRFFQ69G5FAV"].clone();
+    let job = |name: &str| shop.lock().jobs[name].clone();
+    for _ in 0..400 {
+        if job("01ARZ3NDEKTSV4RRFFQ69G5FAX").stage == Stage::Stored {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    assert_eq!(job("01ARZ3NDEKTSV4RRFFQ69G5FAX").stage, Stage::Stored);
+    let job = job("01ARZ3NDEKTSV4RRFFQ69G5FAV");
     assert_eq!(job.stage, Stage::Stored);
     assert_eq!(job.notify, Some(Notify { address: Address::new_id(64), payload: vec![7] }));
     assert_eq!(std::fs::read(shop.pieces.path(&piece)).unwrap(), b"bauta".repeat(60));
     // Nothing that was refused left anything behind.
     assert_eq!(std::fs::read_dir(shop.pieces.folder()).unwrap().count(), 1);
-    assert_eq!(shop.lock().jobs.len(), 1);
+    assert_eq!(shop.lock().jobs.len(), 2);
+    assert_eq!(std::fs::read_dir(folder.path().join("uploads")).unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,7 +150,7 @@ async fn a_stopped_provider_writes_nothing_and_its_port_is_free() {
 fn job(stage: Stage) -> Job {
     let kind = Kind::Deal { client: Address::new_id(7) };
     let wanted = Wanted::of(&CommP::of(b"bauta").unwrap());
-    Job { kind, wanted, urls: vec![], duration: 518_400, notify: None, stage }
+    Job { kind, wanted, sources: vec![], indexed: true, duration: 518_400, notify: None, stage }
 }
 
 fn stages() -> Vec<(Stage, DealState)> {
@@ -143,6 +159,8 @@ fn stages() -> Vec<(Stage, DealState)> {
     vec![
         (Stage::Uploading, DealState::Uploading),
         (Stage::Uploaded, DealState::Uploading),
+        (Stage::Chunked { size: 1 << 24, here: [2, 3].into() }, DealState::Uploading),
+        (Stage::Assembling { size: 1 << 24 }, DealState::Processing),
         (Stage::Fetching, DealState::Accepted),
         (Stage::Stored, DealState::Processing),
         (Stage::Pledging { message }, DealState::Processing),
@@ -161,7 +179,8 @@ fn the_book_remembers_every_stage() {
     let mut book = Book::open(folder.path()).unwrap();
     book.miner = Some(MINER);
     book.creation = Some(cid_of(b"creation"));
-    book.conduct = Conduct { proving: false, serving: Serving::Stall, hunting: false };
+    let (telling, taking) = (Telling::Complete, Taking::Busy);
+    book.conduct = Conduct { proving: false, serving: Serving::Stall, hunting: false, telling, taking };
     for (index, (stage, state)) in stages().into_iter().enumerate() {
         assert_eq!(stage.state(), state);
         book.jobs.insert(index.to_string(), job(stage));
@@ -180,12 +199,12 @@ fn the_book_remembers_every_stage() {
     assert_eq!(format!("{again:?}"), format!("{book:?}"));
 
     // What cannot be read is not overwritten by a new one.
-    for damage in ["", "{", "{\"version\":1}", "[]"] {
+    for damage in ["", "{", "{\"version\":2}", "[]"] {
         std::fs::write(folder.path().join("provider.json"), damage).unwrap();
         assert!(Book::open(folder.path()).is_err(), "{damage:?}");
     }
     let mut newer = serde_json::to_value(&book).unwrap();
-    newer["version"] = json!(2);
+    newer["version"] = json!(99);
     std::fs::write(folder.path().join("provider.json"), newer.to_string()).unwrap();
     assert!(Book::open(folder.path()).unwrap_err().to_string().contains("another version"));
 }
@@ -197,6 +216,7 @@ fn every_stage_that_moves_is_awaited() {
         book.jobs.insert("x".into(), job(stage.clone()));
         let expected = match (state, &stage) {
             (_, Stage::PreCommitted { epoch, .. }) => Some(epoch + messages::SEALING_DELAY),
+            (_, Stage::Assembling { .. }) => None,
             (DealState::Processing | DealState::Sealing, _) => Some(11),
             _ => None,
         };

@@ -1,48 +1,23 @@
-//! Taking deals, taking bytes, telling how it goes.
-
-use std::str::FromStr;
-use std::time::SystemTime;
+//! Taking deals over mk20, and telling how they go.
 
 use axum::Json;
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use bauta_client::deal::mk12::{DealParams, ProviderDealRejectionInfo};
-use bauta_client::deal::mk20::{Deal, ProductStatus, StatusAnswer};
-use bauta_client::deal::{DealCode, DealId, PieceSink, SinkError, auth};
-use futures::StreamExt;
+use bauta_client::deal::DealCode;
+use bauta_client::deal::DealState;
+use bauta_client::deal::mk20::{
+    Deal, ProductStatus, StatusAnswer, SupportedContracts, SupportedProducts, SupportedSources,
+};
+use bauta_client::node::{Taking, Telling};
 use fvm_shared::address::Address;
 
-use super::super::book::{Job, Kind, Stage};
-use super::super::intake::{self, Rejection};
-use super::super::{fetching, market};
+use super::super::book::Stage;
+use super::super::fetching;
+use super::super::intake::{self, PRODUCTS, Rejection, SOURCES, Situation};
+use super::caller::{broken, client, content_type, own_job};
 use super::{Front, Refusal, refusal};
-
-/// Finds out who asks.
-fn client(headers: &HeaderMap, method: &Method, uri: &Uri) -> Result<Address, Refusal> {
-    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    auth::verify(header, method.as_str(), uri.path(), SystemTime::now()).map_err(|error| match error {
-        auth::AuthError::Missing => refusal(401, error.to_string()),
-        _ => refusal(401, "Unauthorized"),
-    })
-}
-
-/// The job that a path names, if it is this client's. Whose it is comes first, as in Curio, so an unknown one is refused
-/// like somebody else's.
-fn own_job(front: &Front, client: &Address, id: &str) -> Result<Job, Refusal> {
-    let job = front.shop.lock().jobs.get(id).cloned();
-    let own = job.filter(|job| matches!(&job.kind, Kind::Deal { client: owner } if owner == client));
-    let own = own.ok_or_else(|| refusal(401, "Unauthorized"))?;
-    // Only now, or a malformed id would be told apart from an unknown one.
-    DealId::from_str(id).map_err(|_| refusal(400, "invalid id in url"))?;
-    Ok(own)
-}
-
-fn broken(error: impl std::fmt::Display) -> Refusal {
-    tracing::error!("a provider's market: {error:#}");
-    refusal(500, "")
-}
 
 /// `POST /market/mk20/deal`.
 pub async fn propose(
@@ -53,21 +28,10 @@ pub async fn propose(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let client = client(&headers, &method, &uri)?;
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if content_type != Some("application/json") {
-        return Err(refusal(400, "invalid content type"));
-    }
-    let deal: Deal = serde_json::from_slice(&body).map_err(|e| refusal(400, e.to_string()))?;
-    let unready = || Rejection::new(DealCode::Maintenance, "the provider is not on the chain yet");
-    let miner = front.shop.miner().ok_or_else(unready)?;
-    let job = intake::check(&deal, &client, miner, front.shop.epoch())?;
-    if let Some(notify) = &job.notify {
-        let found = (front.shop.outlook.resolve)(notify.address).await.map_err(broken)?;
-        if found.is_none() {
-            let reason = "Notification address is not valid";
-            return Err(Rejection::new(DealCode::BadProposal, reason).into());
-        }
-    }
+    let deal = deal_of(&headers, &body)?;
+    intake::validate(&deal, &client)?;
+    let situation = situation(&front, &deal).await?;
+    let job = intake::sanitize(&deal, &client, &situation)?;
     let name = deal.identifier.to_string();
     if front.shop.lock().jobs.contains_key(&name) {
         // Curio's database has one row for an identifier.
@@ -78,69 +42,61 @@ pub async fn propose(
     if fetch {
         fetching::begin(front.shop.clone(), &front.runtime, name);
     }
-    Ok((StatusCode::OK, "Reason: ").into_response())
+    Ok(taken())
 }
 
-/// `PUT /market/mk20/upload/{id}`.
-pub async fn upload(
-    State(front): State<Front>,
-    Path(id): Path<String>,
-    request: Request<Body>,
-) -> Result<Response, Refusal> {
-    let client = client(request.headers(), request.method(), request.uri())?;
-    let job = own_job(&front, &client, &id)?;
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if content_type != Some("application/octet-stream") {
-        return Err(refusal(400, "invalid content type"));
-    }
-    let piece = match (&job.stage, job.wanted.info()) {
-        (Stage::Uploading | Stage::Uploaded, Some(piece)) => piece,
-        _ => return Err(refusal(404, "deal not found")),
-    };
-    let disk = |error: std::io::Error| broken(error);
-    let mut sink = PieceSink::create(front.shop.pieces.folder(), piece.payload_size).map_err(disk)?;
-    let taken = |error: SinkError| match error {
-        SinkError::TooLong(_) => refusal(400, "piece raw size does not match"),
-        SinkError::Disk(error) => broken(error),
-    };
-    let mut chunks = request.into_body().into_data_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| refusal(400, "the upload broke off"))?;
-        sink.take(chunk).await.map_err(taken)?;
-    }
-    let received = sink.finish().await.map_err(taken)?;
-    if received.info().payload_size != piece.payload_size {
-        return Err(refusal(400, "piece raw size does not match"));
-    }
-    if *received.info() != piece {
-        return Err(refusal(400, "piece CID does not match"));
-    }
-    fetching::keep(&front.shop, &job.wanted, received).await.map_err(broken)?;
-    let advance = |job: &mut Job| {
-        if job.stage == Stage::Uploading {
-            job.stage = Stage::Uploaded;
-        }
-    };
-    front.shop.change_job(&id, advance).map_err(broken)?;
-    Ok(StatusCode::OK.into_response())
-}
-
-/// `POST /market/mk20/upload/{id}`.
-pub async fn finish(
+/// `POST /market/mk20/update/{id}`: what a deal has is never replaced, and a deal about a sector has all that it can have, so
+/// the update is checked and changes nothing.
+pub async fn update(
     State(front): State<Front>,
     Path(id): Path<String>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response, Refusal> {
     let client = client(&headers, &method, &uri)?;
-    let job = own_job(&front, &client, &id)?;
-    let piece = match (&job.stage, front.shop.pieces.find(&job.wanted)) {
-        (Stage::Uploaded, Some(piece)) => piece,
-        _ => return Err(refusal(404, "deal not found")),
+    own_job(&front, &client, &id)?;
+    let deal = deal_of(&headers, &body)?;
+    amended(&id, &deal, &client)?;
+    Ok(taken())
+}
+
+/// Checks a deal that comes in addition to the one that is known.
+pub fn amended(id: &str, deal: &Deal, client: &Address) -> Result<(), Rejection> {
+    let bad = |reason: &str| Rejection::new(DealCode::BadProposal, reason);
+    if deal.identifier.to_string() != id {
+        return Err(bad("deal ID and proposal ID do not match"));
+    }
+    if deal.data.is_none() {
+        return Err(bad("deal data is nil"));
+    }
+    intake::validate(deal, client)
+}
+
+/// Reads a deal out of a request.
+pub fn deal_of(headers: &HeaderMap, body: &[u8]) -> Result<Deal, Refusal> {
+    if content_type(headers) != "application/json" {
+        return Err(refusal(400, "invalid content type"));
+    }
+    serde_json::from_slice(body).map_err(|e| refusal(400, e.to_string()))
+}
+
+fn taken() -> Response {
+    (StatusCode::OK, "Reason: ").into_response()
+}
+
+/// What the chain and the operator have to say about a deal.
+async fn situation(front: &Front, deal: &Deal) -> Result<Situation, Refusal> {
+    let unready = || Rejection::new(DealCode::Maintenance, "the provider is not on the chain yet");
+    let miner = front.shop.miner().ok_or_else(unready)?;
+    let notified = match deal.products.ddo_v1.as_ref().and_then(|ddo| ddo.notification_address) {
+        Some(address) => (front.shop.outlook.resolve)(address).await.map_err(broken)?.is_some(),
+        None => true,
     };
-    front.shop.stored(&id, &piece).map_err(broken)?;
-    Ok(StatusCode::OK.into_response())
+    let taking = front.shop.lock().conduct.taking;
+    let (allowed, busy) = (taking != Taking::Nobody, taking == Taking::Busy);
+    Ok(Situation { miner, epoch: front.shop.epoch(), notified, allowed, busy })
 }
 
 /// `GET /market/mk20/status/{id}`.
@@ -157,28 +113,30 @@ pub async fn status(
         Stage::Failed { why } => why.clone(),
         _ => String::new(),
     };
-    let status = ProductStatus { status: job.stage.state(), error };
-    Ok(Json(StatusAnswer { ddo_v1: Some(status) }).into_response())
+    let mut status = job.stage.state();
+    let lies = front.shop.lock().conduct.telling == Telling::Complete;
+    if lies && !matches!(status, DealState::Accepted | DealState::Uploading | DealState::Failed) {
+        status = DealState::Complete;
+    }
+    Ok(Json(StatusAnswer { ddo_v1: Some(ProductStatus { status, error }) }).into_response())
 }
 
-/// `POST /market/mk12/store`. The authority is the proposal's signature.
-pub async fn store(State(front): State<Front>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if content_type != Some("application/cbor") {
-        return Err(refusal(400, "invalid content type"));
-    }
-    let deal: DealParams = fvm_ipld_encoding::from_slice(&body).map_err(|e| refusal(400, e.to_string()))?;
-    let (accepted, message) = match market::take(&front.shop, &deal) {
-        Ok((name, job)) => {
-            // The same deal again is the same deal.
-            if !front.shop.lock().jobs.contains_key(&name) {
-                front.shop.add_job(name.clone(), job).map_err(broken)?;
-                fetching::begin(front.shop.clone(), &front.runtime, name);
-            }
-            (true, String::new())
-        }
-        Err(e) => (false, format!("{e:#}")),
-    };
-    let answer = fvm_ipld_encoding::to_vec(&ProviderDealRejectionInfo { accepted, message }).map_err(broken)?;
-    Ok(([(header::CONTENT_TYPE, "application/cbor")], answer).into_response())
+/// `GET /market/mk20/products`.
+pub async fn products(method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
+    client(&headers, &method, &uri)?;
+    let products = PRODUCTS.map(str::to_string).to_vec();
+    Ok(Json(SupportedProducts { products }).into_response())
+}
+
+/// `GET /market/mk20/sources`.
+pub async fn sources(method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
+    client(&headers, &method, &uri)?;
+    let sources = SOURCES.map(str::to_string).to_vec();
+    Ok(Json(SupportedSources { sources }).into_response())
+}
+
+/// `GET /market/mk20/contracts`.
+pub async fn contracts(method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
+    client(&headers, &method, &uri)?;
+    Ok(Json(SupportedContracts::default()).into_response())
 }

@@ -1,0 +1,216 @@
+//! Deals of the built-in market: handed over by mk12, paid from escrow, active on the chain.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bauta_client::agreement::{self, AgreementError, Order};
+use bauta_client::deal::market::DealProposal;
+use bauta_client::deal::mk12::{self, AskRequest, DealParams, StatusRequest, Transfer};
+use bauta_client::deal::{DealError, DealState, MarketProvider, StorageProvider, Timeouts, escrow, piece_path};
+use bauta_client::home::Home;
+use bauta_client::network::Network;
+use bauta_client::node::{ProviderSettings, Telling};
+use bauta_client::sender::{Sender, Silent};
+use bauta_devnet::genesis::account_key;
+use fvm_ipld_encoding::RawBytes;
+use fvm_shared::address::Address;
+use fvm_shared::econ::TokenAmount;
+
+use super::shop::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn market_deals_are_published_and_activated() {
+    let devnet = devnet(None, 2).await;
+    let client = account_key(0);
+    let shop = Shop::of(&devnet, 0, &client).await;
+    let piece = shop.store(&bytes(8, 1_000), None).await;
+    // The second provider is to fetch it from the first.
+    let other = Shop::of(&devnet, 1, &client).await;
+    let price = TokenAmount::from_atto(1_000);
+    let escrow = RawBytes::serialize(client.address()).unwrap().to_vec();
+    let market = bauta_client::deal::market::MARKET;
+    send(&devnet, &client, market, TokenAmount::from_whole(1), 822_473_126, escrow).await;
+    let now = devnet.info().await.unwrap().epoch;
+    let mut offer = DealProposal::new(&piece, client.address(), other.miner, now + 100, HALF_A_YEAR);
+    offer.storage_price_per_epoch = price;
+    offer.provider_collateral = devnet.node().deal_collateral_bounds(piece.padded_size.0).await.unwrap().min;
+    let deal = |offer: &DealProposal, uuid: u8| DealParams {
+        deal_uuid: [uuid; 16],
+        is_offline: false,
+        client_deal_proposal: offer.clone().sign(&client).unwrap(),
+        deal_data_root: piece.piece_cid,
+        transfer: Transfer::http(&format!("{}{}", shop.url, piece_path(&piece)), piece.payload_size),
+        remove_unsealed_copy: false,
+        skip_ipni_announce: true,
+    };
+    let params = deal(&offer, 1);
+    mk12::store(&other.url, &params, Timeouts::default()).await.unwrap();
+    match mk12::store(&other.url, &params, Timeouts::default()).await {
+        Err(DealError::Refused { reason, .. }) => assert!(reason.contains("updated 0 rows"), "{reason}"),
+        again => panic!("{again:?}"),
+    }
+    until("an active deal", || async {
+        let found = devnet.node().market_deal(0).await.unwrap();
+        found.is_some_and(|deal| deal.state.sector_start_epoch > 0)
+    })
+    .await;
+    assert!(devnet.node().market_deal(1).await.unwrap().is_none(), "the same deal is published once");
+    assert_eq!(other.sectors(&devnet).await, [(1, SECTOR_ACTIVE.to_owned())]);
+
+    for (spoil, words) in [
+        (
+            Box::new(|d: &mut DealParams| {
+                d.client_deal_proposal.proposal.label = bauta_client::deal::market::Label::Text("x".into())
+            }) as Box<dyn Fn(&mut DealParams)>,
+            "failed validation: invalid signature",
+        ),
+        (Box::new(|d| d.is_offline = true), "offline deals are not allowed"),
+        (Box::new(|d| d.transfer.size += 100_000), "doesn't match padded piece size"),
+        (Box::new(|d| d.transfer.r#type = "libp2p".into()), "libp2p URLs are not supported"),
+        (Box::new(|d| d.transfer.params = b"{}".to_vec()), "failed to de-serialize"),
+        (Box::new(|d| d.transfer = Transfer::http("file:///etc/passwd", d.transfer.size)), "unsupported url scheme"),
+    ] {
+        let mut params = deal(&offer, 2);
+        spoil(&mut params);
+        match mk12::store(&other.url, &params, Timeouts::default()).await {
+            Err(DealError::Refused { reason, .. }) => assert!(reason.contains(words), "{reason}"),
+            other => panic!("{words}: {other:?}"),
+        }
+    }
+    let good = offer;
+    for (change, words) in [
+        ((|o| o.start_epoch -= 100) as fn(&mut DealProposal), "too soon"),
+        (|o| o.start_epoch = 0, "has already elapsed"),
+        (|o| o.storage_price_per_epoch = TokenAmount::from_atto(1), "less than asking price"),
+        (|o| o.storage_price_per_epoch = TokenAmount::from_whole(1), "not enough to meet storage cost"),
+        (|o| o.provider_collateral = TokenAmount::from_whole(1000), "above maximum"),
+        (|o| o.verified_deal = true, "not a verified client"),
+        (|o| o.provider = Address::new_id(1), "incorrect provider"),
+    ] {
+        let mut offer = good.clone();
+        change(&mut offer);
+        offer.end_epoch = offer.start_epoch + HALF_A_YEAR;
+        match mk12::store(&other.url, &deal(&offer, 3), Timeouts::default()).await {
+            Err(DealError::Refused { reason, .. }) => assert!(reason.contains(words), "{words}: {reason}"),
+            other => panic!("{words}: {other:?}"),
+        }
+    }
+    assert!(devnet.node().market_deal(1).await.unwrap().is_none(), "nothing that was refused is published");
+    sound(&devnet).await;
+    devnet.shutdown().await;
+}
+
+/// What `bauta market deal` does, twice, and then the money back.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agreement_is_made_once_and_its_money_comes_back() {
+    let devnet = devnet(None, 2).await;
+    let client = account_key(0);
+    let shop = Shop::of(&devnet, 0, &client).await;
+    let other = Shop::of(&devnet, 1, &client).await;
+    let piece = shop.store(&bytes(11, 3_000), None).await;
+    let node = devnet.node();
+    let sender = Sender::new(node.clone(), client.clone(), Network::Local);
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path());
+    let order = Order {
+        root: piece.piece_cid,
+        miner: other.miner,
+        url: other.url.clone(),
+        source: format!("{}{}", shop.url, piece_path(&piece)),
+        duration: HALF_A_YEAR,
+        price: None,
+        limit: None,
+        patience: Duration::from_secs(60),
+        piece,
+    };
+
+    // What is too dear, too cheap or for nobody costs nothing.
+    let too_dear = Order { limit: Some(TokenAmount::from_atto(1)), ..order.clone() };
+    let refused = agreement::make(&node, &sender, &home, &too_dear, &Silent).await;
+    assert!(matches!(refused, Err(AgreementError::TooDear { .. })), "{refused:?}");
+    let too_cheap = Order { price: Some(TokenAmount::from_atto(1)), ..order.clone() };
+    let refused = agreement::make(&node, &sender, &home, &too_cheap, &Silent).await;
+    assert!(matches!(refused, Err(AgreementError::Price { .. })), "{refused:?}");
+    assert_eq!(node.market_balance(&client.address()).await.unwrap().escrow, TokenAmount::default());
+
+    let first = agreement::make(&node, &sender, &home, &order, &Silent).await.unwrap();
+    assert_eq!((first.state, first.resumed), (DealState::Complete, false));
+    assert_eq!(first.deposited, first.terms.client_balance_requirement());
+    let deal = node.market_deal(first.deal.unwrap()).await.unwrap().unwrap();
+    assert_eq!(deal.proposal.piece_cid, order.piece.piece_cid);
+    assert!(deal.state.sector_start_epoch > 0);
+
+    let again = agreement::make(&node, &sender, &home, &order, &Silent).await.unwrap();
+    assert_eq!((again.id, again.deal, again.resumed), (first.id, first.deal, true));
+    assert!(again.sent.is_none());
+    assert!(node.market_deal(first.deal.unwrap() + 1).await.unwrap().is_none());
+
+    // What no deal binds comes back, and nothing else.
+    escrow::deposit(&sender, TokenAmount::from_whole(3), &Silent).await.unwrap();
+    let (got, _) = escrow::withdraw(&sender, TokenAmount::from_whole(9), &Silent).await.unwrap();
+    assert_eq!(got, TokenAmount::from_whole(3));
+    let left = node.market_balance(&client.address()).await.unwrap();
+    assert_eq!(escrow::available(&left), TokenAmount::default());
+    assert_eq!(left.escrow, first.deposited);
+    sound(&devnet).await;
+    devnet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_deal_costs_is_signed_and_how_it_goes_is_compared_with_the_chain() {
+    let devnet = Arc::new(devnet(None, 2).await);
+    let client = account_key(0);
+    let shop = Shop::of(&devnet, 0, &client).await;
+    let node = devnet.node();
+    let signed = MarketProvider::asked(&shop.url, shop.miner, &*node, Timeouts::default()).await.unwrap();
+    assert_eq!(signed.ask.price, TokenAmount::from_atto(50_000_000));
+    // Somebody else's ask, an unknown deal, an unknown miner.
+    let other = Shop::of(&devnet, 1, &client).await;
+    let refused = MarketProvider::asked(&shop.url, other.miner, &*node, Timeouts::default()).await;
+    assert!(matches!(refused, Err(DealError::Refused { .. })), "{refused:?}");
+    let nobody = AskRequest { miner: Address::new_id(1) };
+    assert!(mk12::ask(&shop.url, &nobody, Timeouts::default()).await.is_err());
+    let unknown = StatusRequest { deal_uuid: [9; 16], signature: client.sign_bytes(&[9; 16]) };
+    let answer = mk12::status(&shop.url, &unknown, Timeouts::default()).await.unwrap();
+    assert_eq!((answer.error.as_str(), answer.deal_status), ("failed to get sealed deal status", None));
+
+    // A provider that says `Sealed` and has sealed nothing.
+    let piece = other.store(&bytes(12, 900), None).await;
+    let lie = ProviderSettings { telling: Some(Telling::Complete), ..ProviderSettings::default() };
+    shop.conduct(&devnet, lie).await;
+    let sender = Sender::new(node.clone(), client.clone(), Network::Local);
+    let folder = tempfile::tempdir().unwrap();
+    let order = Order {
+        root: piece.piece_cid,
+        miner: shop.miner,
+        url: shop.url.clone(),
+        source: format!("{}{}", other.url, piece_path(&piece)),
+        duration: HALF_A_YEAR,
+        price: None,
+        limit: None,
+        patience: Duration::from_secs(2),
+        piece,
+    };
+    let told = agreement::make(&node, &sender, &Home::at(folder.path()), &order, &Silent).await.unwrap();
+    assert_eq!((told.state, told.deal), (DealState::Unproven, None));
+    let provider = MarketProvider::new(
+        &shop.url,
+        client.clone(),
+        node.clone(),
+        told.terms.clone(),
+        order.root,
+        Timeouts::default(),
+    );
+    assert_eq!(provider.status(told.id).await.unwrap().unwrap().state, DealState::Unproven);
+    // Nothing was paid: the money is still the client's.
+    let balance = node.market_balance(&client.address()).await.unwrap();
+    assert_eq!(escrow::available(&balance), told.deposited);
+
+    // The truth, and it goes on to the end.
+    let truth = ProviderSettings { telling: Some(Telling::Truth), ..ProviderSettings::default() };
+    shop.conduct(&devnet, truth).await;
+    let order = Order { patience: Duration::from_secs(60), ..order };
+    let done = agreement::make(&node, &sender, &Home::at(folder.path()), &order, &Silent).await.unwrap();
+    assert_eq!((done.state, done.id), (DealState::Complete, told.id));
+    sound(&devnet).await;
+}
