@@ -1,7 +1,6 @@
 //! Deals of the built-in market, and the money for them.
 
 use bauta_abi::FileId;
-use bauta_client::address::AnyAddress;
 use clap::{Args, Subcommand};
 
 use super::ProviderArg;
