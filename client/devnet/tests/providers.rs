@@ -318,8 +318,10 @@ async fn a_notification_that_is_refused_fails_its_deal_alone() {
         let proposal = Proposal { notify, ..Proposal::upload(CommP::of(&sent).unwrap(), HALF_A_YEAR) };
         deals.push((DealId::generate(), proposal, file));
     }
-    for (id, proposal, file) in &deals {
-        deliver(&shop.curio, *id, proposal, file, None).await.unwrap();
+    for (index, (id, proposal, file)) in deals.iter().enumerate() {
+        // The bad one may have failed before its delivery is over.
+        let delivered = deliver(&shop.curio, *id, proposal, file, None).await;
+        assert!(delivered.is_ok() || index == 1, "{delivered:?}");
     }
     for (index, (id, ..)) in deals.iter().enumerate() {
         let ended = wait_until_sealed(&shop.curio, *id, Duration::from_secs(60)).await;

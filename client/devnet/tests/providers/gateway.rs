@@ -140,7 +140,6 @@ async fn blocks_and_archives() {
         (format!("/ipfs/{root}/nothing?format=car"), &[], 404),
         (format!("/ipfs/{root}/small/below?format=car"), &[], 404),
         (format!("/ipfs/{root}/small?format=raw"), &[], 400),
-        (format!("/ipfs/{root}"), &[], 400),
         (format!("/ipfs/{root}"), &[("accept", "text/html")], 406),
         (format!("/ipfs/{root}?format=tar"), &[], 406),
         (by_path("dag-scope=nothing"), &[], 400),

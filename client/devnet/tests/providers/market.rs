@@ -77,9 +77,10 @@ async fn market_deals_are_published_and_activated() {
             other => panic!("{words}: {other:?}"),
         }
     }
-    let good = offer;
+    let now = devnet.info().await.unwrap().epoch;
+    let good = DealProposal { start_epoch: now + 110, ..offer };
     for (change, words) in [
-        ((|o| o.start_epoch -= 100) as fn(&mut DealProposal), "too soon"),
+        ((|o| o.start_epoch -= 105) as fn(&mut DealProposal), "too soon"),
         (|o| o.start_epoch = 0, "has already elapsed"),
         (|o| o.storage_price_per_epoch = TokenAmount::from_atto(1), "less than asking price"),
         (|o| o.storage_price_per_epoch = TokenAmount::from_whole(1), "not enough to meet storage cost"),
