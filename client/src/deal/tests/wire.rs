@@ -21,8 +21,11 @@ const ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 /// As long as a body may be to stand in the vectors; of longer ones their hash does.
 const SHOWN: usize = 2048;
 
-/// Reads one request: its head as text, and its body.
-async fn request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+/// A request: its head as text, and its body.
+type Request = (String, Vec<u8>);
+
+/// Reads one request.
+async fn request(stream: &mut TcpStream) -> Option<Request> {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -70,7 +73,7 @@ fn recorded(name: String, head: &str, body: &[u8]) -> Value {
 }
 
 /// Answers each request by what its line begins with, in order, and writes everything down.
-async fn provider(script: Vec<(&'static str, u16, String)>, log: Arc<Mutex<Vec<(String, Vec<u8>)>>>) -> String {
+async fn provider(script: Vec<(&'static str, u16, String)>, log: Arc<Mutex<Vec<Request>>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     tokio::spawn(async move {
