@@ -2,10 +2,11 @@
 
 use cid::Cid;
 
+use super::Error;
 use super::block::{DAG_PB, RAW};
 use super::blocks::Entry;
+use super::dag_pb::{self, PbLink};
 use super::unixfs::{self, Node};
-use super::{Error, dag_pb};
 
 /// What a block means as a part of a graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,8 @@ pub fn shape(cid: &Cid, block: &[u8]) -> Result<Shape, Error> {
     match unixfs::parse(cid, block.to_vec()) {
         Ok(Node::File { data, children, .. }) => Ok(Shape::File { own: data.len() as u64, children }),
         Ok(Node::Directory(links)) => {
-            Ok(Shape::Directory(links.into_iter().map(|link| Entry { name: link.name, cid: link.cid }).collect()))
+            let entry = |link: PbLink| Entry { name: link.name, cid: link.cid, tree_size: link.tree_size };
+            Ok(Shape::Directory(links.into_iter().map(entry).collect()))
         }
         Err(_) => Ok(Shape::Other(dag_pb::decode(cid, block)?.0.into_iter().map(|link| link.cid).collect())),
     }

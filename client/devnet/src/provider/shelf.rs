@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
-use bauta_client::car::CarFile;
+use bauta_client::car::{Blocks as _, CarFile};
 use bauta_client::piece::PieceInfo;
 use cid::Cid;
 

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use bauta_client::car::{CarFile, CarReader, CarWriter, Profile, add_directory, add_file};
+use bauta_client::car::{Blocks as _, CarFile, CarReader, CarWriter, Profile, add_directory, add_file};
 use bauta_client::deal::{DealId, Proposal, deliver, wait_until_sealed};
 use bauta_client::node::{ProviderSettings, Serving};
 use bauta_client::piece::CommP;
