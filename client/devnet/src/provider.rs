@@ -115,11 +115,10 @@ impl Providers {
                 Box::pin(async move { asks.run(move |chain| chain.state()?.resolve(&address)).await? })
             };
             let asks = chain.clone();
-            let facts =
-                move |client: Address| -> futures::future::BoxFuture<'static, Result<_>> {
-                    let asks = asks.clone();
-                    Box::pin(async move { asks.run(move |chain| market::facts(chain, client)).await? })
-                };
+            let facts = move |client: Address| -> futures::future::BoxFuture<'static, Result<_>> {
+                let asks = asks.clone();
+                Box::pin(async move { asks.run(move |chain| market::facts(chain, client)).await? })
+            };
             let (resolve, facts, wake) = (Box::new(resolve), Box::new(facts), Box::new(move || waker.wake()));
             let outlook = Arc::new(Outlook { resolve, facts, wake });
             let folder = folder.join(format!("provider-{index}"));
