@@ -222,7 +222,7 @@ fn curio_auth_is_what_noble_checks() {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-vectors/deal");
     let script = folder.join("curio-auth.mjs");
     std::fs::write(&script, include_str!("javascript/curio-auth.mjs")).unwrap();
-    for (file, least) in [("auth.json", 36), ("wire.json", 10)] {
+    for (file, least) in [("auth.json", 54), ("wire.json", 18)] {
         let path = vectors.join(file);
         let cases: Vec<Value> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let done = Command::new("node").arg(&script).arg(&path).output().unwrap();

@@ -60,6 +60,7 @@ pub fn verify(header: Option<&str>, method: &str, path: &str, now: SystemTime) -
     let expected = match kind {
         "secp256k1" => Protocol::Secp256k1,
         "bls" => Protocol::BLS,
+        "delegated" => Protocol::Delegated,
         other => return Err(AuthError::Unsupported(other.chars().take(20).collect())),
     };
     if address.protocol() != expected {

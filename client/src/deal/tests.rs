@@ -54,7 +54,7 @@ fn auth_cases() -> Vec<Value> {
     let made = 1_795_341_905; // 2026-11-22T10:05:05Z
     let (method, path) = ("POST", "/market/mk20/deal");
     let mut all = Vec::new();
-    for kind in ["secp256k1", "bls"] {
+    for kind in ["secp256k1", "bls", "delegated"] {
         let header = auth::authorization(&key(kind), method, path, at(made));
         let owner = json!(Prefix::Mainnet.show(&key(kind).address()));
         let good = |name: &str, now: u64| {
