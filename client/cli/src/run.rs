@@ -11,8 +11,8 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, exit_of, sentence};
 use crate::output::{self, Output};
 use crate::{
-    bounty, completions, deploy, devnet, files, get, grants, init, key, market, mend, pack, put, rehearsal, serve, status,
-    verify, wallet, watch,
+    bounty, completions, deploy, devnet, files, get, grants, init, key, market, mend, pack, put, rehearsal, serve,
+    status, verify, wallet, watch,
 };
 
 /// How long work that runs in the background may take to clean up after Ctrl-C.

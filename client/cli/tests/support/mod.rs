@@ -118,18 +118,6 @@ impl Net {
         answer["result"].clone()
     }
 
-    /// Starts it again after a stop: the same chain, at the same place.
-    pub fn again(&mut self) {
-        let listen = self.url().strip_prefix("http://").unwrap().split('/').next().unwrap().to_string();
-        let mut command = bauta();
-        command.env("BAUTA_HOME", self.folder.path()).args(["devnet", "--listen", &listen, "--json"]);
-        self.child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(self.child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let banner: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        self.banner = banner["data"].clone();
-    }
-
     /// Interrupts it, as Ctrl-C does, and gives its exit code.
     pub fn stop(&mut self) -> i32 {
         Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
