@@ -165,8 +165,7 @@ impl Care<'_> {
         };
         let standing: Vec<DealEntry> = self.book.load(&piece_cid)?.standing().cloned().collect();
         let mut made: Vec<DealEntry> = standing.into_iter().filter(|deal| !known(deal)).collect();
-        let (key, prefix) = (sender.key(), self.network.prefix());
-        wait_for_seals(&mut made, key, prefix, order.patience, &mut |deal| ledger.note(deal)).await?;
+        wait_for_seals(&mut made, sender, piece_cid, order.patience, &mut |deal| ledger.note(deal)).await?;
         made.retain(|deal| !deal.is_over());
         if !made.is_empty() {
             self.give_up(&piece_cid, survey, &order.over)?;

@@ -3,8 +3,7 @@
 //! A miner emits `sector-activated` with the CIDs of the pieces when it proves a sector (FIP-0083), and answers how the sector stands
 //! (FIP-0112).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use cid::Cid;
 use fvm_ipld_encoding::{CBOR, RawBytes, from_slice, to_vec};
@@ -34,7 +33,8 @@ const DEAD: u8 = 0;
 pub struct Witness {
     node: Arc<dyn Node>,
     piece: Cid,
-    seen: Arc<AtomicBool>,
+    /// The miners that it was seen at.
+    seen: Arc<Mutex<Vec<Address>>>,
 }
 
 /// What the chain knows of a piece at a miner.
@@ -77,7 +77,7 @@ impl Witness {
 
     /// Whether the chain has the piece at a miner. Where it cannot be asked, the provider's word has to do, and the log says so.
     pub(super) async fn has_seen(&self, miner: &Address) -> bool {
-        if self.seen.load(Ordering::Relaxed) {
+        if self.known().contains(miner) {
             return true;
         }
         let seen = match self.look(miner).await {
@@ -93,8 +93,14 @@ impl Witness {
                 false
             }
         };
-        self.seen.fetch_or(seen, Ordering::Relaxed);
+        if seen {
+            self.known().push(*miner);
+        }
         seen
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<Address>> {
+        self.seen.lock().expect("nobody panics with it")
     }
 
     async fn events(&self, miner: &Address) -> Result<Vec<ActorEvent>, NodeError> {

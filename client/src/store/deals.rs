@@ -120,10 +120,10 @@ impl Store<'_> {
     /// Asks until the deals are sealed, or patience is over.
     pub(super) async fn wait_for_seals(&self, name: &str, job: &mut Job, request: &Request) -> Result<(), StoreError> {
         let mut deals = job.deals.clone();
-        let (key, prefix) = (self.sender.key(), self.sender.network().prefix());
         let piece = piece_of(job.file.as_ref().expect("packed before it is dealt"));
+        let (sender, piece_cid) = (self.sender, piece.piece_cid);
         let mut journal = Journal { outbox: &self.outbox, name, job, piece };
-        Ok(wait_for_seals(&mut deals, key, prefix, request.patience, &mut |deal| journal.note(deal)).await?)
+        Ok(wait_for_seals(&mut deals, sender, piece_cid, request.patience, &mut |deal| journal.note(deal)).await?)
     }
 
     /// Remembers how many copies are wished for and where they are, for whoever looks after the file later. `since` is an epoch before the deals.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cid::Cid;
 use futures::stream::{FuturesUnordered, StreamExt};
 use fvm_shared::address::Address;
 
@@ -12,10 +13,11 @@ use super::Watch;
 use super::job::{DealEntry, DealProgress};
 use crate::address::Prefix;
 use crate::deal::{
-    Curio, DealError, DealId, DealState, DealStatus, Origin, Proposal, StorageProvider, Timeouts, deliver,
+    Curio, DealError, DealId, DealState, DealStatus, Origin, Proposal, StorageProvider, Timeouts, Witness, deliver,
 };
 use crate::fetch::Source;
 use crate::home::FileError;
+use crate::sender::Sender;
 use crate::wallet::Key;
 
 /// How long a provider may take to fetch the bytes by itself before it is left to it.
@@ -80,7 +82,9 @@ impl Handout<'_> {
             }
             let Some((mut deal, delivered)) = running.next().await else { return Ok(failures) };
             deal.state = match delivered {
-                Ok(status) => progress_of(status.state),
+                // Whether it is sealed is asked of the chain, afterwards.
+                Ok(status) if status.state == DealState::Uploading => DealProgress::Begun,
+                Ok(_) => DealProgress::Stored,
                 Err(why) => {
                     self.watch.failed(&deal.provider, &why);
                     // What may pass is tried again under the same name; what is refused is over.
@@ -152,22 +156,25 @@ pub(crate) fn provider_of(deal: &DealEntry, key: &Key, prefix: Prefix) -> Result
 }
 
 /// Asks the providers of deals whose bytes are there, until all are sealed, or failed, or patience is over. `note` is told of every change.
+/// A seal is what the chain shows of one, too.
 ///
 /// A provider that cannot be asked now changes nothing: how the seal goes is news, not part of the work.
 pub(crate) async fn wait_for_seals(
     deals: &mut [DealEntry],
-    key: &Key,
-    prefix: Prefix,
+    sender: &Sender,
+    piece: Cid,
     patience: Duration,
     note: &mut (dyn FnMut(&DealEntry) -> Result<(), FileError> + Send),
 ) -> Result<(), FileError> {
+    let (key, prefix) = (sender.key(), sender.network().prefix());
+    let witness = &Witness::new(sender.node().clone(), piece);
     let deadline = tokio::time::Instant::now() + patience;
     let mut pause = Duration::from_millis(25);
     loop {
         let waiting: Vec<&mut DealEntry> = deals.iter_mut().filter(|deal| deal.state == DealProgress::Stored).collect();
         let asked = waiting.into_iter().map(|deal| async move {
             let status = match provider_of(deal, key, prefix) {
-                Ok(provider) => provider.status(deal.id).await.ok().flatten(),
+                Ok(provider) => provider.with_witness(witness.clone()).status(deal.id).await.ok().flatten(),
                 Err(_) => None,
             };
             (deal, status)
