@@ -259,7 +259,8 @@ impl Remote {
 
     /// Orders what was announced, as far as the window goes.
     fn look_ahead(&mut self) -> Result<(), car::Error> {
-        if self.whole.is_some() {
+        // Whole ranges only: who asks for a block whenever one was read asks for the smallest of ranges.
+        if self.whole.is_some() || self.window + RANGE > WINDOW {
             return Ok(());
         }
         let mut batch: Vec<(Cid, Place)> = Vec::new();
