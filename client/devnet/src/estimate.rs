@@ -108,17 +108,20 @@ pub fn gas_use(chain: &Chain, state: Cid, epoch: ChainEpoch, draft: &Message) ->
     }
 }
 
-/// What messages paid lately: premium and gas limit of each, by the tipset's block.
+/// Premium and gas limit of each message of a tipset.
+type Paid = Rc<[(TokenAmount, u64)]>;
+
+/// What messages paid lately, by the tipset's block.
 #[derive(Default)]
-pub(crate) struct Prices(RefCell<HashMap<Cid, Rc<[(TokenAmount, u64)]>>>);
+pub(crate) struct Prices(RefCell<HashMap<Cid, Paid>>);
 
 impl Prices {
-    fn of(&self, chain: &Chain, tipset: &TipsetRecord) -> Result<Rc<[(TokenAmount, u64)]>> {
+    fn of(&self, chain: &Chain, tipset: &TipsetRecord) -> Result<Paid> {
         if let Some(known) = self.0.borrow().get(&tipset.block) {
             return Ok(known.clone());
         }
         let paid = |cid| chain.stored_message(cid).map(|(message, _)| (message.gas_premium, message.gas_limit));
-        let prices: Rc<[_]> = tipset.messages.iter().map(paid).collect::<Result<_>>()?;
+        let prices: Paid = tipset.messages.iter().map(paid).collect::<Result<_>>()?;
         let mut known = self.0.borrow_mut();
         if known.len() >= MAX_REMEMBERED {
             known.clear();

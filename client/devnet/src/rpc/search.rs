@@ -99,13 +99,16 @@ fn look(chain: &Chain, from: &TipsetKey, search: Search) -> Result<Option<MsgLoo
     }))
 }
 
+/// A message on the chain, and its CID there.
+type Found = (Cid, Message);
+
 /// The message on the chain that has the sender and the nonce of one that is not, and where it is.
 fn instead(
     chain: &Chain,
     message: &Message,
     from: &TipsetRecord,
     lookback: ChainEpoch,
-) -> Result<Option<(Place, (Cid, Message))>, RpcError> {
+) -> Result<Option<(Place, Found)>, RpcError> {
     let nonce = chain.actor(&message.from)?.map_or(0, |actor| actor.sequence);
     if nonce <= message.sequence {
         return Ok(None);
@@ -135,7 +138,7 @@ fn instead(
 }
 
 /// A message may stand for another if they differ in nothing but gas, and the asker says so.
-fn check_replacement(search: Search, wanted: &Message, (cid, found): &(Cid, Message)) -> Result<(), Miss> {
+fn check_replacement(search: Search, wanted: &Message, (cid, found): &Found) -> Result<(), Miss> {
     let asks = |m: &Message| (m.to, m.value.clone(), m.method_num, m.params.clone());
     let same = asks(wanted) == asks(found);
     if same && search.allow_replaced {

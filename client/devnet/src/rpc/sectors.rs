@@ -76,7 +76,7 @@ fn wanted(args: &Args, index: usize) -> Result<Option<BitField>, RpcError> {
         }
         at = end;
     }
-    Ok(Some(BitField::from_ranges(fvm_ipld_bitfield::iter::Ranges::new(ranges.into_iter()))))
+    Ok(Some(BitField::from_ranges(fvm_ipld_bitfield::iter::Ranges::new(ranges))))
 }
 
 fn show(sector: &Sector) -> Value {

@@ -375,7 +375,7 @@ async fn what_they_say_of_the_past_is_so() {
     node.devnet_mine(50).await.unwrap();
     let height = |tipset: Value| tipset["Height"].as_i64().unwrap();
     let next = node.tipset_by_height(head + 50, &TipsetKey::HEAD).await.unwrap().height;
-    assert_eq!(height(ask("ChainGetTipSetByHeight", json!([next - 1, null])).await.unwrap()) < next, true);
+    assert!(height(ask("ChainGetTipSetByHeight", json!([next - 1, null])).await.unwrap()) < next);
     assert_eq!(height(ask("ChainGetTipSetAfterHeight", json!([next - 1, null])).await.unwrap()), next);
 
     let listed =
