@@ -30,7 +30,8 @@ use serde_json::Value;
 use crate::address::Prefix;
 
 pub use devnet::{
-    DevnetAccount, DevnetInfo, DevnetProvider, InstalledActor, ProviderSettings, Serving, Taking, Telling,
+    DevnetAccount, DevnetInfo, DevnetProvider, ExportedChain, InstalledActor, ProviderSettings, Serving, Taking,
+    Telling,
 };
 pub use error::NodeError;
 pub use http::{HttpNode, HttpSettings};

@@ -1,6 +1,7 @@
 //! `bauta devnet` and `bauta mine`: the local Filecoin, run or steered.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bauta_client::address::Address;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::archive;
 use crate::args::{Devnet, DevnetCommand, DevnetProvider, DevnetRun, Mine, Order, Serving, Switch, Taking, Telling};
 use crate::chain::Fil;
 use crate::context::Context;
@@ -24,9 +26,12 @@ use crate::span;
 /// Runs a devnet, or steers one.
 pub async fn run(context: &mut Context, args: Devnet) -> anyhow::Result<Output> {
     match args.command {
+        None if args.run.export.is_some() => archive::export(context, args.run).await,
         None => serve(context, args.run).await,
         Some(DevnetCommand::Provider(args)) => provider(context, args).await,
         Some(DevnetCommand::Check) => check(context).await,
+        Some(DevnetCommand::Snapshot) => snapshot(context).await,
+        Some(DevnetCommand::Revert { snapshot }) => revert(context, snapshot).await,
     }
 }
 
@@ -93,8 +98,13 @@ impl fmt::Display for Banner {
     }
 }
 
+/// Where the chain is.
+pub fn folder(context: &Context, args: &DevnetRun) -> anyhow::Result<PathBuf> {
+    Ok(args.state.clone().map(std::path::absolute).transpose()?.unwrap_or_else(|| context.home().devnet()))
+}
+
 async fn serve(context: &mut Context, args: DevnetRun) -> anyhow::Result<Output> {
-    let state = args.state.clone().map(std::path::absolute).transpose()?.unwrap_or_else(|| context.home().devnet());
+    let state = folder(context, &args)?;
     let token = std::env::var("BAUTA_DEVNET_TOKEN").ok().filter(|token| !token.is_empty());
     let mut config = Config { listen: Some(args.listen), token, block_time: args.block_time, ..Config::default() };
     if args.without_actor {
@@ -105,6 +115,10 @@ async fn serve(context: &mut Context, args: DevnetRun) -> anyhow::Result<Output>
     }
     if let Some(bundle) = &args.bundle {
         config.genesis.bundle = bauta_devnet::bundle::Bundle::Car(bundle.clone());
+    }
+    if let Some(file) = &args.import {
+        let imported = archive::import(&state, file, &config.genesis)?;
+        context.notes().say(format_args!("imported the chain of {} up to epoch {}", imported.network, imported.epoch));
     }
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
@@ -201,6 +215,30 @@ async fn check(context: &mut Context) -> anyhow::Result<Output> {
     let count = violations.len();
     let output = Output::new(&Checked { epoch: node.chain_head().await?.height, violations });
     Ok(if count == 0 { output } else { output.but(Exit::Corrupt, format!("{count} invariants are broken")) })
+}
+
+#[derive(Serialize)]
+struct Moment {
+    snapshot: u64,
+    epoch: ChainEpoch,
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "snapshot {}: epoch {}", self.snapshot, self.epoch)
+    }
+}
+
+async fn snapshot(context: &mut Context) -> anyhow::Result<Output> {
+    let node = context.running_devnet().await?;
+    let snapshot = node.devnet_snapshot().await?;
+    Ok(Output::new(&Moment { snapshot, epoch: node.chain_head().await?.height }))
+}
+
+async fn revert(context: &mut Context, snapshot: Option<u64>) -> anyhow::Result<Output> {
+    let node = context.running_devnet().await?;
+    let snapshot = node.devnet_revert(snapshot).await?;
+    Ok(Output::new(&Moment { snapshot, epoch: node.chain_head().await?.height }))
 }
 
 #[derive(Serialize)]

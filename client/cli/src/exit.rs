@@ -23,6 +23,7 @@ use bauta_client::sender::SendError;
 use bauta_client::share::ShareError;
 use bauta_client::store::StoreError;
 use bauta_client::wallet::{KeyError, PhraseError, WalletError};
+use bauta_devnet::archive::ArchiveError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +145,8 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         ConfigError => |_| Exit::Usage,
         HomeError => |_| Exit::Usage,
         EndpointError => |_| Exit::Usage,
+        ArchiveError => archive,
+        bauta_devnet::store::StoreError => chain,
     }
     None
 }
@@ -288,6 +291,24 @@ fn cipher(error: &crypt::Error) -> Exit {
         | crypt::Error::Chunk(_)
         | crypt::Error::TrailingData
         | crypt::Error::Malformed(_) => Exit::Corrupt,
+        _ => Exit::Failed,
+    }
+}
+
+fn archive(error: &ArchiveError) -> Exit {
+    match error {
+        ArchiveError::NotACar(_) | ArchiveError::NotASnapshot | ArchiveError::Damaged(_) => Exit::Corrupt,
+        ArchiveError::OtherNetwork { .. } | ArchiveError::OtherBundle => Exit::Usage,
+        ArchiveError::Store(error) => chain(error),
+        ArchiveError::Disk(error) => disk(error),
+        ArchiveError::Occupied(_) | ArchiveError::Node(_) => Exit::Failed,
+    }
+}
+
+fn chain(error: &bauta_devnet::store::StoreError) -> Exit {
+    match error {
+        bauta_devnet::store::StoreError::InUse(_) => Exit::Network,
+        bauta_devnet::store::StoreError::NoChain(_) => Exit::NotFound,
         _ => Exit::Failed,
     }
 }

@@ -98,6 +98,21 @@ impl Blockstore for Blocks<'_> {
     }
 }
 
+/// The lock of a folder whose chain does not run.
+pub fn lock(state: &Path) -> anyhow::Result<Lock> {
+    match Lock::take(&state.with_extension("lock")) {
+        Err(FileError::Busy(_)) => Err(busy(state)),
+        other => Ok(other?),
+    }
+}
+
+fn busy(state: &Path) -> anyhow::Error {
+    Failure::because(
+        crate::exit::Exit::Network,
+        format!("another process runs the chain in {}: reach it with --rpc-url", state.display()),
+    )
+}
+
 async fn wait_for_lock(state: &Path, patience: Duration) -> anyhow::Result<Lock> {
     let path = state.with_extension("lock");
     let begun = Instant::now();
@@ -107,12 +122,7 @@ async fn wait_for_lock(state: &Path, patience: Duration) -> anyhow::Result<Lock>
             Err(FileError::Busy(_)) if begun.elapsed() < patience => {
                 tokio::time::sleep(Duration::from_millis(100)).await
             }
-            Err(FileError::Busy(_)) => {
-                return Err(Failure::because(
-                    crate::exit::Exit::Network,
-                    format!("another process runs the chain in {}: reach it with --rpc-url", state.display()),
-                ));
-            }
+            Err(FileError::Busy(_)) => return Err(busy(state)),
             Err(other) => return Err(other.into()),
         }
     }

@@ -4,6 +4,7 @@
 //! the place they apply to (`context`), one file per noun, and what comes out (`output`, `exit`).
 
 mod amount;
+mod archive;
 mod args;
 mod bounty;
 mod chain;

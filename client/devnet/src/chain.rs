@@ -7,19 +7,22 @@
 
 mod making;
 mod replay;
+mod retention;
+mod snapshots;
 mod tipsets;
 
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use bauta_client::address::Prefix;
 use bauta_client::message::{self, SignedMessage};
 use bauta_client::wallet::Key;
 use cid::Cid;
-use fvm_ipld_encoding::RawBytes;
+use fvm_ipld_blockstore::{Blockstore, MemoryBlockstore};
+use fvm_ipld_encoding::{CborStore, RawBytes};
 use fvm_shared::MethodNum;
 use fvm_shared::address::{Address, Protocol};
 use fvm_shared::clock::ChainEpoch;
@@ -28,8 +31,9 @@ use fvm_shared::state::ActorState;
 use fvm_shared::version::NetworkVersion;
 use tokio::sync::watch;
 
+use crate::archive::Export;
 use crate::deadlines::Deadlines;
-use crate::duties::{Duties, Included};
+use crate::duties::{Duties, Included, Waker};
 use crate::estimate::{self, Prices};
 use crate::genesis::Genesis;
 use crate::invariants::{self, Check};
@@ -41,6 +45,7 @@ use crate::store::Store;
 use crate::tipset;
 use crate::vm::{Outcome, Rules, Vm};
 
+pub use retention::{Forgotten, Keep};
 pub(crate) use tipsets::INSTALLED_IDS;
 pub use tipsets::Installed;
 
@@ -59,6 +64,14 @@ pub struct Chain {
     pub(crate) prices: Prices,
     deadlines: Deadlines,
     heads: watch::Sender<ChainEpoch>,
+    keep: Keep,
+    /// Tipsets since somebody looked for old ones, and the epoch up to which they looked.
+    untidy: u64,
+    looked: ChainEpoch,
+    /// Whether somebody else sees to it that what was done is on the disk before it is said.
+    is_synced_by_others: bool,
+    compiling: Arc<AtomicBool>,
+    pub(crate) exported: Option<Export>,
 }
 
 impl Chain {
@@ -70,6 +83,50 @@ impl Chain {
     /// A chain in memory, gone when it is dropped.
     pub fn in_memory(genesis: &Genesis) -> Result<Self> {
         Self::on(Store::temporary()?, genesis)
+    }
+
+    /// From here on [`Store::sync`] is called before anybody is told that something is done: one wait for the disk for
+    /// everything that an order brings about.
+    pub(crate) fn be_synced_by_others(&mut self) {
+        self.is_synced_by_others = true;
+    }
+
+    /// Compiles the actors that a tipset needs on a thread of its own, which wakes the clock in the end: meanwhile the chain
+    /// answers whatever needs none of them.
+    pub(crate) fn compile_beside(&mut self, waker: Waker) -> Result<()> {
+        let manifest: Vec<(String, Cid)> = self.store.get_cbor(&self.network.manifest)?.context("no manifest")?;
+        let needed = |name: &str| manifest.iter().find(|(n, _)| n == name).map(|(_, code)| *code);
+        let codes: Vec<Cid> = self.network.installed.iter().map(|(_, code)| *code).collect();
+        let names = ["cron", "reward", "storagepower", "storagemarket", "init", "account", "storageminer"];
+        let mut wasm = Vec::new();
+        for code in names.into_iter().filter_map(needed).chain(codes) {
+            wasm.push((code, self.store.get(&code)?.context("the code of an actor is missing")?));
+        }
+        let (rules, compiling) = (self.rules.clone(), Arc::new(AtomicBool::new(true)));
+        self.compiling = compiling.clone();
+        std::thread::Builder::new().name("compiler".into()).spawn(move || {
+            for (code, wasm) in wasm {
+                let store = MemoryBlockstore::default();
+                let put = store.put_keyed(&code, &wasm);
+                if let Err(e) = put.and_then(|()| rules.preload(&store, &[code])) {
+                    // Whoever calls it is told again.
+                    tracing::warn!("compiling an actor: {e:#}");
+                }
+            }
+            compiling.store(false, Ordering::Release);
+            waker.wake();
+        })?;
+        Ok(())
+    }
+
+    /// True while the actors are being compiled that the next tipset needs.
+    pub(crate) fn is_compiling(&self) -> bool {
+        self.compiling.load(Ordering::Acquire)
+    }
+
+    /// Whether a commit waits for the disk.
+    fn is_durable(&self) -> bool {
+        !self.is_synced_by_others
     }
 
     fn on(store: Store, genesis: &Genesis) -> Result<Self> {
@@ -104,6 +161,12 @@ impl Chain {
             stop: Arc::default(),
             prices: Prices::default(),
             deadlines: Deadlines::default(),
+            keep: Keep::default(),
+            untidy: 0,
+            looked: 0,
+            is_synced_by_others: false,
+            compiling: Arc::default(),
+            exported: None,
         })
     }
 
@@ -241,7 +304,7 @@ impl Chain {
             pool_out: admitted.replaced.into_iter().collect(),
             ..Changes::default()
         };
-        self.store.record(&changes, durable)?;
+        self.store.record(&changes, durable && self.is_durable())?;
         hash.into_iter().for_each(|hash| self.filters.arrived(hash));
         Ok(admitted.cid)
     }

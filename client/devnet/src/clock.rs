@@ -57,7 +57,7 @@ pub enum Stopped {
     /// It has ended.
     #[error("the devnet has stopped")]
     Ended,
-    /// What was asked of it panicked, which is a defect; the chain is as it was.
+    /// What was asked of it panicked, which is a defect, or the disk takes no more; the chain is as it was.
     #[error("the devnet failed inside; its log says where")]
     Panicked,
 }
@@ -79,8 +79,12 @@ impl Handle {
     ) -> Result<T, Stopped> {
         let (reply, result) = oneshot::channel();
         let order = Order::Run(Box::new(move |chain| {
-            // Whoever asked may have gone away.
-            let _ = reply.send(job(chain));
+            let value = job(chain);
+            match chain.store().sync() {
+                // Whoever asked may have gone away.
+                Ok(()) => drop(reply.send(value)),
+                Err(e) => tracing::error!("what was done cannot be kept: {e}"),
+            }
         }));
         self.orders.send(order).map_err(|_| Stopped::Ended)?;
         result.await.map_err(|_| match self.orders.send(Order::Wake) {
@@ -134,6 +138,7 @@ impl Clock {
             match open(&own) {
                 Ok(mut chain) => {
                     chain.stop = own.stop.clone();
+                    chain.be_synced_by_others();
                     drop(own);
                     let _ = ready.send(Ok(()));
                     drop(ready);
@@ -162,15 +167,17 @@ impl Drop for Clock {
 
 fn tick(chain: &mut Chain, inbox: &mpsc::Receiver<Order>, interval: Option<Duration>) {
     let mut next = interval.map(|interval| Instant::now() + interval);
-    if interval.is_none() {
+    if interval.is_none() && !chain.is_compiling() {
         // What waited when the chain was closed, or must be done at its beginning.
         note(settle(chain));
+        note(chain.store().sync().map_err(Into::into));
     }
     loop {
         if let (Some(interval), Some(due)) = (interval, next)
             && due <= Instant::now()
         {
             note(chain.mine_one());
+            note(chain.store().sync().map_err(Into::into));
             // After long work the missed tipsets are not made up for.
             next = Some((due + interval).max(Instant::now()));
         }
@@ -180,7 +187,11 @@ fn tick(chain: &mut Chain, inbox: &mpsc::Receiver<Order>, interval: Option<Durat
         };
         match order {
             Ok(Order::Run(job)) => guarded(chain, job),
-            Ok(Order::Wake) if interval.is_none() => note(settle(chain)),
+            // Whoever compiles wakes us in the end.
+            Ok(Order::Wake) if interval.is_none() && !chain.is_compiling() => {
+                note(settle(chain));
+                note(chain.store().sync().map_err(Into::into));
+            }
             Ok(Order::Wake) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }

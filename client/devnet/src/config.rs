@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::bundle::BAUTA_ACTOR;
+use crate::chain::Keep;
 use crate::clock::Handle;
 use crate::duties::Duties;
 use crate::genesis::Genesis;
@@ -31,6 +32,8 @@ pub struct Config {
     pub inhabit: Option<Inhabit>,
     /// Looks at installed actors' states.
     pub check: Option<Check>,
+    /// How much of the past is kept.
+    pub keep: Keep,
 }
 
 impl Default for Config {
@@ -44,6 +47,7 @@ impl Default for Config {
             actor: Some(BAUTA_ACTOR.to_vec()),
             inhabit: None,
             check: None,
+            keep: Keep::default(),
         }
     }
 }

@@ -103,6 +103,16 @@ pub trait Duties {
         None
     }
 
+    /// What they know now, to be given back to [`Duties::revert`]. JSON.
+    fn remember(&self) -> Value {
+        Value::Null
+    }
+
+    /// The chain has gone back to the moment in which [`Duties::remember`] gave this memory.
+    fn revert(&mut self, _memory: &Value, _view: &dyn LedgerView) -> Result<()> {
+        Ok(())
+    }
+
     /// What `Devnet.Info` says about them, under `Providers`.
     fn info(&self) -> Value {
         Value::Array(vec![])

@@ -1,8 +1,10 @@
 //! Genesis: every singleton is placed with its code and the empty state, then built by its own constructor, whatever the
-//! bundle.
+//! bundle. What that comes to for our own actors is known beforehand (`genesis/prepared.rs`).
 //!
-//! By hand are only: the system actor (its constructor cannot know the bundle), the burnt-funds account (the account
-//! constructor insists on a key address) and what [`crate::chain::Chain::install`] puts in.
+//! By hand are only: the system actor (its constructor cannot know the bundle) and the burnt-funds account (the account
+//! constructor insists on a key address).
+
+mod prepared;
 
 use std::rc::Rc;
 
@@ -11,6 +13,7 @@ use bauta_client::wallet::{Key, KeyKind};
 use cid::Cid;
 use fvm::machine::Manifest;
 use fvm::state_tree::StateTree;
+use fvm_ipld_blockstore::{Block, Blockstore};
 use fvm_ipld_encoding::{BytesDe, BytesSer, CborStore, RawBytes};
 use fvm_shared::address::Address;
 use fvm_shared::bigint::{BigInt, bigint_ser::BigIntSer};
@@ -18,13 +21,14 @@ use fvm_shared::econ::TokenAmount;
 use fvm_shared::sector::RegisteredPoStProof;
 use fvm_shared::state::{ActorState, StateTreeVersion};
 use fvm_shared::version::NetworkVersion;
-use fvm_shared::{ActorID, EMPTY_ARR_CID, METHOD_CONSTRUCTOR, METHOD_SEND};
+use fvm_shared::{ActorID, EMPTY_ARR_CID, IPLD_RAW, METHOD_CONSTRUCTOR, METHOD_SEND};
 use multihash_codetable::Code;
 
-use crate::bundle::Bundle;
+use crate::bundle::{BAUTA_ACTOR, Bundle};
 use crate::records::NetworkRecord;
 use crate::store::Store;
 use crate::vm::{Rules, SYSTEM, Vm};
+use prepared::{Prepared, Wanted};
 
 /// Positions in a bundle's manifest (`fil_actors_runtime::builtins::Type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,8 @@ pub(crate) enum Kind {
     Eam = 15,
 }
 
+/// Id of an actor that is there from the beginning.
+const BAUTA_ID: ActorID = 64;
 const POWER: Address = Address::new_id(4);
 pub(crate) const BURNT: ActorID = 99;
 /// Power actor: CreateMiner (FRC-0042), UpdateClaimedPower, UpdatePledgeTotal.
@@ -77,6 +83,8 @@ pub struct Genesis {
     pub accounts: u64,
     /// Other addresses that are given money.
     pub funded: Vec<(Address, TokenAmount)>,
+    /// The Wasm of an actor that is there from the beginning, as f064.
+    pub actor: Option<Vec<u8>>,
 }
 
 impl Default for Genesis {
@@ -90,6 +98,7 @@ impl Default for Genesis {
             bundle: Bundle::default(),
             accounts: 10,
             funded: vec![],
+            actor: None,
         }
     }
 }
@@ -102,34 +111,60 @@ pub fn account_key(index: u64) -> Key {
 impl Genesis {
     /// Writes the state tree of epoch 0 into the store.
     pub(crate) fn build(&self, store: &Rc<Store>) -> Result<(NetworkRecord, Cid)> {
-        let manifest_cid = self.bundle.load(store)?;
-        let supply = TokenAmount::from_whole(FAUCET_FIL + MINING_FIL);
+        let manifest = self.bundle.load(store)?;
+        let ours = self.actor.as_deref().is_none_or(|wasm| wasm == BAUTA_ACTOR);
+        if self.bundle == Bundle::Own
+            && ours
+            && let Some(prepared) = Prepared::load()
+        {
+            let anchor = prepared.anchor;
+            let (name, funded, with_bauta) = (self.name.as_str(), self.all_funded(), self.actor.is_some());
+            if let Some(root) = prepared.build(store, Wanted { manifest, name, funded, with_bauta })? {
+                return Ok((self.record(manifest, anchor), root));
+            }
+        }
+        self.build_by_constructors(store, manifest)
+    }
+
+    fn build_by_constructors(&self, store: &Rc<Store>, manifest: Cid) -> Result<(NetworkRecord, Cid)> {
+        let root = singletons(store, manifest)?;
         let circulating = TokenAmount::from_whole(CIRCULATING_FIL);
-        let root = singletons(store, manifest_cid)?;
-        let rules = Rules::new(self.version, self.chain_id, self.time, circulating.clone())?;
+        let rules = Rules::new(self.version, self.chain_id, self.time, circulating)?;
         let mut vm = Vm::open(store, &rules, root, 0)?;
         self.construct(&mut vm)?;
-        for index in 0..self.accounts {
-            fund(&mut vm, &account_key(index).address(), &TokenAmount::from_whole(ACCOUNT_FIL))?;
-        }
-        for (address, amount) in &self.funded {
-            fund(&mut vm, address, amount)?;
-        }
         let anchor = anchor(&mut vm).context("the anchor miner")?;
-        let root = vm.flush()?;
-        let network = NetworkRecord {
+        if let Some(wasm) = &self.actor {
+            let code = store.put(Code::Blake2b256, &Block::new(IPLD_RAW, wasm))?;
+            install(&mut vm, BAUTA_ID, code)?;
+        }
+        for (address, amount) in self.all_funded() {
+            fund(&mut vm, &address, &amount)?;
+        }
+        Ok((self.record(manifest, anchor), vm.flush()?))
+    }
+
+    fn all_funded(&self) -> Vec<(Address, TokenAmount)> {
+        let accounts = (0..self.accounts).map(|n| (account_key(n).address(), TokenAmount::from_whole(ACCOUNT_FIL)));
+        accounts.chain(self.funded.iter().cloned()).collect()
+    }
+
+    fn record(&self, manifest: Cid, anchor: ActorID) -> NetworkRecord {
+        let installed = self.actor.iter().map(|wasm| {
+            let code = Block::new(IPLD_RAW, wasm).cid(Code::Blake2b256);
+            (BAUTA_ID, code)
+        });
+        NetworkRecord {
             name: self.name.clone(),
             chain_id: self.chain_id,
             version: self.version.into(),
             genesis_time: self.time,
-            manifest: manifest_cid,
+            manifest,
             anchor: Some(anchor),
             accounts: self.accounts,
-            supply,
-            circulating,
-            installed: vec![],
-        };
-        Ok((network, root))
+            supply: TokenAmount::from_whole(FAUCET_FIL + MINING_FIL),
+            circulating: TokenAmount::from_whole(CIRCULATING_FIL),
+            installed: installed.collect(),
+        }
     }
 
     fn construct(&self, vm: &mut Vm) -> Result<()> {
@@ -194,6 +229,22 @@ pub(crate) fn fund(vm: &mut Vm, to: &Address, amount: &TokenAmount) -> Result<()
     Ok(())
 }
 
+/// Puts an actor into the tree, as a network upgrade does, and calls its constructor.
+pub(crate) fn install(vm: &mut Vm, id: ActorID, code: Cid) -> Result<()> {
+    let blank = ActorState {
+        code,
+        state: EMPTY_ARR_CID,
+        sequence: 0,
+        balance: TokenAmount::default(),
+        delegated_address: None,
+    };
+    vm.place(id, blank);
+    vm.implicit(&SYSTEM, &Address::new_id(id), METHOD_CONSTRUCTOR, &TokenAmount::default(), RawBytes::default())?
+        .ok()
+        .context("the actor's constructor")?;
+    Ok(())
+}
+
 /// Makes the miner that stands for the rest of the network, with power and pledge but no sectors, so that it needs no
 /// proofs.
 ///
@@ -221,4 +272,47 @@ fn anchor(vm: &mut Vm) -> Result<ActorID> {
             .with_context(|| format!("power actor, method {method}"))?;
     }
     Ok(miner.id()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::on_large_stack;
+
+    /// `UPDATE_VECTORS=1` writes the prepared genesis anew.
+    #[test]
+    fn the_prepared_genesis_is_what_constructors_make() {
+        on_large_stack(|| {
+            let store = Rc::new(Store::temporary().unwrap());
+            let manifest = Bundle::Own.load(&store).unwrap();
+            let bare = Genesis { accounts: 0, actor: Some(BAUTA_ACTOR.to_vec()), ..Genesis::default() };
+            let (network, root) = bare.build_by_constructors(&store, manifest).unwrap();
+            let anchor = network.anchor.unwrap();
+            let made = Prepared::of(&store, &root, &manifest, anchor).unwrap();
+            if std::env::var_os("UPDATE_VECTORS").is_some() {
+                let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/genesis/prepared.cbor");
+                std::fs::write(file, fvm_ipld_encoding::to_vec(&made).unwrap()).unwrap();
+            } else {
+                assert_eq!(
+                    Prepared::load().as_ref(),
+                    Some(&made),
+                    "run this test with UPDATE_VECTORS=1, then build again"
+                );
+            }
+            let funded = crate::provider::genesis_funds(2);
+            let twice = vec![(account_key(1).address(), TokenAmount::from_whole(5)); 2];
+            for (genesis, with_bauta) in [
+                (Genesis { name: "another".into(), funded, ..bare.clone() }, true),
+                (Genesis { accounts: 3, funded: twice, actor: None, ..bare.clone() }, false),
+            ] {
+                let (_, built) = genesis.build_by_constructors(&store, manifest).unwrap();
+                let prepared = Prepared::of(&store, &root, &manifest, anchor).unwrap();
+                let wanted = Wanted { manifest, name: &genesis.name, funded: genesis.all_funded(), with_bauta };
+                let prepared = prepared.build(&store, wanted).unwrap().expect("plain accounts");
+                let actors = |root| crate::state::State::at(&store, root).unwrap().actors().unwrap();
+                assert_eq!(actors(&prepared), actors(&built));
+                assert_eq!(prepared, built);
+            }
+        });
+    }
 }

@@ -14,6 +14,7 @@
 //!
 //! For tests without a server or a second thread there is [`chain::Chain::in_memory`] inside [`on_large_stack`].
 
+pub mod archive;
 pub mod bundle;
 pub mod chain;
 pub mod clock;
@@ -60,16 +61,21 @@ pub struct Devnet {
 
 /// Starts a devnet on the current tokio runtime; returns when it answers.
 pub async fn spawn(config: Config) -> Result<Devnet> {
-    let Config { state, listen, token, block_time, genesis, actor, inhabit, check } = config;
+    let Config { state, listen, token, block_time, mut genesis, actor, inhabit, check, keep } = config;
     let listener = match listen {
         Some(address) => Some(bind(address, token.is_some())?),
         None => None,
     };
+    let serves = listener.is_some();
     let open = move |handle: &Handle| {
+        if genesis.actor.is_none() {
+            genesis.actor = actor.clone();
+        }
         let mut chain = match state {
             Some(folder) => Chain::open(&folder, &genesis)?,
             None => Chain::in_memory(&genesis)?,
         };
+        chain.set_keep(keep);
         if let Some(wasm) = actor
             && chain.network().installed.is_empty()
         {
@@ -78,8 +84,13 @@ pub async fn spawn(config: Config) -> Result<Devnet> {
         if let Some(check) = check {
             chain.set_check(check);
         }
+        let is_new = chain.epoch() == 0 && inhabit.is_some();
         if let Some(inhabit) = inhabit {
             chain.set_duties(inhabit(handle)?);
+        }
+        // Whoever serves is going to need the actors; whoever answers one command only what that takes.
+        if serves || is_new {
+            chain.compile_beside(handle.waker())?;
         }
         Ok(chain)
     };

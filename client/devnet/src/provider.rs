@@ -31,12 +31,14 @@ use fvm_ipld_encoding::{BytesDe, RawBytes};
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
+use serde::Deserialize as _;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::clock;
 use crate::config::Config;
-use crate::duties::{Duties, Ledger, LedgerView};
+use crate::deadlines::MinerState;
+use crate::duties::{self, Duties, Ledger, LedgerView};
 use book::{Book, Stage};
 use hunting::Hunter;
 use messages::{CHANGE_MULTIADDRS, CREATE_MINER, GET_MULTIADDRS, POWER};
@@ -169,13 +171,31 @@ impl Provider {
         Ok(())
     }
 
+    /// After a start: checks the book against the chain, which takes no message and no time.
+    fn begin(&mut self, shop: &Shop, book: &mut Book, view: &dyn LedgerView) -> Result<()> {
+        if self.reconciled {
+            return Ok(());
+        }
+        if sealing::reconcile(book, view)? {
+            shop.save(book)?;
+        }
+        self.proofs.suspect_all(book);
+        self.announced = match book.miner {
+            Some(miner) => is_announced(shop, &Address::new_id(miner), view)?,
+            None => false,
+        };
+        self.reconciled = true;
+        Ok(())
+    }
+
     /// Looks for bounties, and says when to act next.
     fn next(&mut self, view: &dyn LedgerView) -> Result<Option<ChainEpoch>> {
         let head = view.epoch();
         self.shop.set_epoch(head);
         let shop = self.shop.clone();
         let mut book = shop.lock();
-        if !self.reconciled || self.is_founding(&book) {
+        self.begin(&shop, &mut book, view)?;
+        if self.is_founding(&book) {
             return Ok(Some(head + 1));
         }
         self.hunt(&shop, &mut book, view)?;
@@ -188,6 +208,7 @@ impl Provider {
         self.shop.set_epoch(head);
         let shop = self.shop.clone();
         let mut book = shop.lock();
+        self.begin(&shop, &mut book, view)?;
         if self.is_founding(&book) {
             return Ok(Some(head + 1));
         }
@@ -218,12 +239,8 @@ impl Provider {
     fn act(&mut self, ledger: &mut dyn Ledger) -> Result<()> {
         let shop = self.shop.clone();
         let mut book = shop.lock();
+        self.begin(&shop, &mut book, ledger.view())?;
         let mut dirty = false;
-        if !self.reconciled {
-            dirty |= sealing::reconcile(&mut book, ledger.view())?;
-            self.proofs.suspect_all(&book);
-            self.reconciled = true;
-        }
         if book.miner.is_none() {
             dirty |= self.found(&shop, &mut book, ledger)?;
         }
@@ -275,20 +292,75 @@ impl Provider {
         Ok(true)
     }
 
+    /// Goes back to an older book; pieces that came since stay on the disk, where they harm nobody.
+    fn revert(&mut self, then: Book, view: &dyn LedgerView) -> Result<()> {
+        let shop = self.shop.clone();
+        let mut book = shop.lock();
+        let port = std::mem::replace(&mut *book, then).port;
+        book.port = port;
+        self.proofs = Proofs::default();
+        self.hunter = Hunter::default();
+        (self.reconciled, self.failed_creations) = (false, 0);
+        self.begin(&shop, &mut book, view)?;
+        shop.save(&book)?;
+        for (name, _) in book.jobs.iter().filter(|(_, job)| job.stage == Stage::Fetching) {
+            fetching::begin(shop.clone(), &self.runtime, name.clone());
+        }
+        Ok(())
+    }
+
     /// Tells the chain where we listen, if it thinks otherwise.
     fn announce(&mut self, shop: &Shop, miner: &Address, ledger: &mut dyn Ledger) -> Result<()> {
         // Once, whatever comes of it: time must not wait for it for ever.
         self.announced = true;
-        let here = bauta_client::deal::http_multiaddr(shop.socket);
-        let known = ledger.view().query(miner, miner, GET_MULTIADDRS, RawBytes::default())?;
-        let (known,): (Vec<BytesDe>,) = known.ok()?.value.deserialize()?;
-        if known.len() == 1 && known[0].0 == here {
+        if is_announced(shop, miner, ledger.view())? {
             return Ok(());
         }
+        let here = bauta_client::deal::http_multiaddr(shop.socket);
         let params = messages::change_multiaddrs(&here);
         ledger.submit(&shop.worker, miner, CHANGE_MULTIADDRS, &TokenAmount::default(), params)?;
         Ok(())
     }
+}
+
+/// Whether the miner's only multiaddr is where we listen. Read from its state, so that no actor has to be compiled for it.
+fn is_announced(shop: &Shop, miner: &Address, view: &dyn LedgerView) -> Result<bool> {
+    let here = bauta_client::deal::http_multiaddr(shop.socket);
+    let known = match multiaddrs(view, miner) {
+        Some(known) => known,
+        None => {
+            let known = view.query(miner, miner, GET_MULTIADDRS, RawBytes::default())?;
+            let (known,): (Vec<BytesDe>,) = known.ok()?.value.deserialize()?;
+            known
+        }
+    };
+    Ok(known.len() == 1 && known[0].0 == here)
+}
+
+fn multiaddrs(view: &dyn LedgerView, miner: &Address) -> Option<Vec<BytesDe>> {
+    type Term = (TokenAmount, TokenAmount, ChainEpoch);
+    type Change = (Address, TokenAmount, ChainEpoch, bool, bool);
+    type Worker = (Address, ChainEpoch);
+    /// A miner's `MinerInfo`: the multiaddrs are the sixth.
+    type Info = (
+        Address,
+        Address,
+        Vec<Address>,
+        Option<Worker>,
+        BytesDe,
+        Vec<BytesDe>,
+        i64,
+        u64,
+        u64,
+        ChainEpoch,
+        Option<Address>,
+        Address,
+        Term,
+        Option<Change>,
+    );
+    let state: MinerState = duties::state(view, miner).ok()??;
+    let info: Info = fvm_ipld_encoding::from_slice(&view.object(&state.0).ok()??).ok()?;
+    Some(info.5)
 }
 
 impl Duties for Providers {
@@ -317,6 +389,18 @@ impl Duties for Providers {
             _ => return Some(Err(anyhow!("{method} takes a miner and what to do"))),
         };
         Some(self.find(miner).and_then(|provider| provider.obey(order, detail, view)))
+    }
+
+    fn remember(&self) -> Value {
+        self.all.iter().map(|provider| serde_json::to_value(&*provider.shop.lock()).unwrap_or_default()).collect()
+    }
+
+    fn revert(&mut self, memory: &Value, view: &dyn LedgerView) -> Result<()> {
+        for (index, provider) in self.all.iter_mut().enumerate() {
+            let then = memory.get(index).and_then(|book| Book::deserialize(book).ok()).unwrap_or_default();
+            provider.revert(then, view).with_context(|| format!("provider {index}"))?;
+        }
+        Ok(())
     }
 
     fn info(&self) -> Value {

@@ -1,5 +1,7 @@
 //! The database's tables beside the blocks: what a node indexes about its chain.
 
+mod snapshots;
+
 use cid::Cid;
 use fvm_ipld_encoding::tuple::{Deserialize_tuple, Serialize_tuple, serde_tuple};
 use fvm_ipld_encoding::{de::DeserializeOwned, from_slice, to_vec};
@@ -7,10 +9,12 @@ use fvm_shared::ActorID;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use fvm_shared::event::StampedEvent;
-use redb::{ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
 
 use crate::store::{Store, StoreError, db};
 use crate::tipset::key_cid;
+
+pub use snapshots::SnapshotRecord;
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const TIPSETS: TableDefinition<i64, &[u8]> = TableDefinition::new("tipsets");
@@ -18,8 +22,8 @@ const PLACES: TableDefinition<&[u8], (i64, u32)> = TableDefinition::new("message
 const EVENTS: TableDefinition<i64, &[u8]> = TableDefinition::new("events");
 const POOL: TableDefinition<&[u8], &[u8]> = TableDefinition::new("mempool");
 
-/// The one key in `meta`: format of the database and the network's constants.
-const NETWORK: &str = "network/1";
+/// The first key in `meta`: format of the database and the network's constants.
+const NETWORK: &str = "network/2";
 
 /// What genesis fixed about the network, and which actors were installed since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -142,7 +146,7 @@ pub(crate) fn create_tables(write: &WriteTransaction) -> Result<(), StoreError> 
     db(write.open_table(PLACES))?;
     db(write.open_table(EVENTS))?;
     db(write.open_table(POOL))?;
-    Ok(())
+    snapshots::create_table(write)
 }
 
 fn encode<T: serde::Serialize>(record: &T) -> Vec<u8> {
@@ -156,7 +160,7 @@ fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, St
 impl Store {
     /// The network's constants; `None` in a fresh database.
     pub fn network(&self) -> Result<Option<NetworkRecord>, StoreError> {
-        let table = db(db(self.database.begin_read())?.open_table(META))?;
+        let table = db(self.begin_read()?.open_table(META))?;
         if db(table.get(NETWORK))?.is_none() && db(table.first())?.is_some() {
             return Err(StoreError::Damaged("the network record"));
         }
@@ -165,34 +169,34 @@ impl Store {
 
     /// The last tipset.
     pub fn head(&self) -> Result<Option<TipsetRecord>, StoreError> {
-        let table = db(db(self.database.begin_read())?.open_table(TIPSETS))?;
+        let table = db(self.begin_read()?.open_table(TIPSETS))?;
         db(table.last())?.map(|(_, v)| decode("a tipset", v.value())).transpose()
     }
 
     /// The tipset at an epoch, or, if there is none, the last one before it.
     pub fn tipset_at_or_before(&self, epoch: ChainEpoch) -> Result<Option<TipsetRecord>, StoreError> {
-        let table = db(db(self.database.begin_read())?.open_table(TIPSETS))?;
+        let table = db(self.begin_read()?.open_table(TIPSETS))?;
         let found = db(table.range(..=epoch))?.next_back().transpose();
         db(found)?.map(|(_, v)| decode("a tipset", v.value())).transpose()
     }
 
     /// The first tipset after an epoch.
     pub fn tipset_after(&self, epoch: ChainEpoch) -> Result<Option<TipsetRecord>, StoreError> {
-        let table = db(db(self.database.begin_read())?.open_table(TIPSETS))?;
+        let table = db(self.begin_read()?.open_table(TIPSETS))?;
         let found = db(table.range(epoch + 1..))?.next().transpose();
         db(found)?.map(|(_, v)| decode("a tipset", v.value())).transpose()
     }
 
     /// Where a message is on the chain, by its signed or unsigned CID.
     pub fn place(&self, message: &Cid) -> Result<Option<Place>, StoreError> {
-        let table = db(db(self.database.begin_read())?.open_table(PLACES))?;
+        let table = db(self.begin_read()?.open_table(PLACES))?;
         let found = db(table.get(message.to_bytes().as_slice()))?;
         Ok(found.map(|v| Place { epoch: v.value().0, index: v.value().1 }))
     }
 
     /// The events of the tipsets in `from..=to`, by epoch.
     pub fn events(&self, from: ChainEpoch, to: ChainEpoch) -> Result<Vec<(ChainEpoch, Vec<EventRecord>)>, StoreError> {
-        let table = db(db(self.database.begin_read())?.open_table(EVENTS))?;
+        let table = db(self.begin_read()?.open_table(EVENTS))?;
         let mut found = Vec::new();
         if from > to {
             return Ok(found);
@@ -204,9 +208,58 @@ impl Store {
         Ok(found)
     }
 
+    /// The tipset that `count` younger ones follow, if there are so many.
+    pub fn tipset_before_last(&self, count: u64) -> Result<Option<TipsetRecord>, StoreError> {
+        let table = db(self.begin_read()?.open_table(TIPSETS))?;
+        if db(table.len())? <= count {
+            return Ok(None);
+        }
+        let found = db(table.iter())?.rev().nth(usize::try_from(count).unwrap_or(usize::MAX)).transpose();
+        db(found)?.map(|(_, v)| decode("a tipset", v.value())).transpose()
+    }
+
+    /// The last `count` tipsets, the newest first.
+    pub fn last_tipsets(&self, count: u64) -> Result<Vec<TipsetRecord>, StoreError> {
+        let table = db(self.begin_read()?.open_table(TIPSETS))?;
+        let mut found = Vec::new();
+        for entry in db(table.iter())?.rev().take(usize::try_from(count).unwrap_or(usize::MAX)) {
+            found.push(decode("a tipset", db(entry)?.1.value())?);
+        }
+        Ok(found)
+    }
+
+    /// Forgets tipsets at these epochs, and their headers.
+    pub fn forget_tipsets(&self, records: &[TipsetRecord], durable: bool) -> Result<(), StoreError> {
+        let write = self.begin_write(durable)?;
+        {
+            let mut tipsets = db(write.open_table(TIPSETS))?;
+            for record in records {
+                db(tipsets.remove(record.height))?;
+            }
+        }
+        let headers: Vec<Vec<u8>> = records.iter().map(|record| record.block.to_bytes()).collect();
+        self.forget_history(&write, headers.iter().map(Vec::as_slice))?;
+        self.end_write(write)
+    }
+
+    /// The tipsets from an epoch on, the oldest first, while `more` says so.
+    pub fn tipsets_from(
+        &self,
+        epoch: ChainEpoch,
+        mut more: impl FnMut(TipsetRecord) -> bool,
+    ) -> Result<(), StoreError> {
+        let table = db(self.begin_read()?.open_table(TIPSETS))?;
+        for entry in db(table.range(epoch..))? {
+            if !more(decode("a tipset", db(entry)?.1.value())?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// The signed messages in the mempool, in no order.
     pub fn pool(&self) -> Result<Vec<Vec<u8>>, StoreError> {
-        let table = db(db(self.database.begin_read())?.open_table(POOL))?;
+        let table = db(self.begin_read()?.open_table(POOL))?;
         let mut found = Vec::new();
         for entry in db(table.iter())? {
             found.push(db(entry)?.1.value().to_vec());

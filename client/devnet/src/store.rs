@@ -2,9 +2,15 @@
 //!
 //! Blocks of the tipset being made live in an overlay in memory; [`Store::commit`] writes those that the tipset keeps
 //! together with all its records (`records.rs`) in one transaction, so a kill at any moment leaves the last whole
-//! tipset. One process at a time may have the file open.
+//! tipset. One process at a time has the file, because a row of tipsets shares one wait for the disk, which redb allows to
+//! nobody else's sight; who wants to read meanwhile asks that process (JSON-RPC).
+//!
+//! Two tables hold blocks. What hangs on a state root is a *state* block and goes when no state that is kept reaches it
+//! (`store/collect.rs`); headers, messages, receipts and events are *history*, never looked through for that.
 
-use std::cell::RefCell;
+mod collect;
+
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -12,12 +18,22 @@ use cid::Cid;
 use fvm_ipld_blockstore::Blockstore;
 use fvm_ipld_encoding::DAG_CBOR;
 use redb::backends::InMemoryBackend;
-use redb::{Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
+use redb::{
+    Database, DatabaseError, Durability, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase,
+    ReadableTableMetadata, TableDefinition, WriteTransaction,
+};
 
 use crate::links::links;
 use crate::records::Changes;
 
-const BLOCKS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("blocks");
+pub use collect::Collected;
+
+type Blocks = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+/// Blocks of states.
+const STATES: Blocks = TableDefinition::new("states");
+/// Blocks of tipsets.
+const HISTORY: Blocks = TableDefinition::new("history");
 
 /// Bytes of blocks kept for reading.
 const CACHE_BYTES: usize = 64 << 20;
@@ -30,6 +46,12 @@ pub enum StoreError {
     /// Somebody else holds the lock of the file.
     #[error("{0} is in use by another devnet; stop it or choose another state folder")]
     InUse(PathBuf),
+    /// It was opened to read.
+    #[error("the chain was opened to read only")]
+    ReadOnly,
+    /// There is nothing to read.
+    #[error("there is no chain in {0}")]
+    NoChain(PathBuf),
     /// The folder cannot be made.
     #[error("cannot use {0} as a state folder: {1}")]
     Folder(PathBuf, std::io::Error),
@@ -46,12 +68,39 @@ pub(crate) fn db<T, E: Into<redb::Error>>(result: Result<T, E>) -> Result<T, Sto
     result.map_err(|e| StoreError::Database(e.into()))
 }
 
+/// The file, as this process may use it.
+enum File {
+    Ours(Database),
+    Theirs(ReadOnlyDatabase),
+}
+
 /// A block store over an embedded database; not for more than one thread.
 pub struct Store {
-    pub(crate) database: Database,
+    file: File,
     overlay: RefCell<HashMap<Cid, Vec<u8>>>,
     cache: RefCell<Cache>,
-    reader: RefCell<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>>,
+    reader: RefCell<Option<Reader>>,
+    /// A commit is only as durable as the next durable one.
+    unsynced: Cell<bool>,
+    /// State blocks written since the last collection, and how many it left.
+    written: Cell<u64>,
+    live: Cell<u64>,
+}
+
+struct Reader {
+    states: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    history: ReadOnlyTable<&'static [u8], &'static [u8]>,
+}
+
+/// What a commit keeps of the new blocks: those that hang on these.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Roots<'a> {
+    /// Roots of states.
+    pub states: &'a [Cid],
+    /// Receipts, messages, events.
+    pub history: &'a [Cid],
+    /// Headers, alone: they link to states.
+    pub headers: &'a [Cid],
 }
 
 impl Store {
@@ -66,6 +115,35 @@ impl Store {
         }
     }
 
+    /// Opens a database that nobody has open, to read; others may do so, too.
+    pub fn open_to_read(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        if !path.exists() {
+            return Err(StoreError::NoChain(folder.to_owned()));
+        }
+        match ReadOnlyDatabase::open(&path) {
+            Ok(database) => Ok(Self::over(File::Theirs(database), 0)),
+            Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::InUse(folder.to_owned())),
+            Err(e) => Err(StoreError::Database(e.into())),
+        }
+    }
+
+    /// True if a folder holds a chain.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
+    /// Moves a database that nobody has open into a folder without one.
+    pub fn adopt(from: &Path, folder: &Path) -> Result<(), StoreError> {
+        let moved = || -> std::io::Result<()> {
+            std::fs::create_dir_all(folder)?;
+            // Linking, unlike renaming, never replaces what is there.
+            std::fs::hard_link(from.join(FILE), folder.join(FILE))?;
+            std::fs::File::open(folder)?.sync_all()
+        };
+        moved().map_err(|e| StoreError::Folder(folder.to_owned(), e))
+    }
+
     /// A database in memory, gone when it is dropped.
     pub fn temporary() -> Result<Self, StoreError> {
         Self::new(db(Database::builder().create_with_backend(InMemoryBackend::new()))?)
@@ -73,33 +151,69 @@ impl Store {
 
     fn new(database: Database) -> Result<Self, StoreError> {
         let write = db(database.begin_write())?;
-        db(write.open_table(BLOCKS))?;
+        let states = db(db(write.open_table(STATES))?.len())?;
+        db(write.open_table(HISTORY))?;
         crate::records::create_tables(&write)?;
         db(write.commit())?;
-        Ok(Self { database, overlay: Default::default(), cache: Default::default(), reader: Default::default() })
+        Ok(Self::over(File::Ours(database), states))
     }
 
-    /// Writes records, and those new blocks that can be reached from `roots`, in one transaction; forgets the other new
-    /// blocks. Without `durable` a crash of the machine may lose the last tipsets, but only whole ones.
-    pub fn commit(&self, roots: &[Cid], changes: &Changes, durable: bool) -> Result<(), StoreError> {
-        self.reader.replace(None);
-        let mut overlay = self.overlay.borrow_mut();
-        let kept = reachable(&overlay, roots);
-        let mut write = db(self.database.begin_write())?;
+    fn over(file: File, states: u64) -> Self {
+        Self {
+            file,
+            overlay: Default::default(),
+            cache: Default::default(),
+            reader: Default::default(),
+            unsynced: Cell::new(false),
+            written: Cell::new(states),
+            live: Cell::new(0),
+        }
+    }
+
+    pub(crate) fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
+        match &self.file {
+            File::Ours(database) => db(database.begin_read()),
+            File::Theirs(database) => db(database.begin_read()),
+        }
+    }
+
+    /// Begins to change the database; everything that is read meanwhile is as it was.
+    pub(crate) fn begin_write(&self, durable: bool) -> Result<WriteTransaction, StoreError> {
+        let File::Ours(database) = &self.file else { return Err(StoreError::ReadOnly) };
+        let mut write = db(database.begin_write())?;
         if !durable {
             db(write.set_durability(Durability::None))?;
         }
-        {
-            let mut table = db(write.open_table(BLOCKS))?;
-            for cid in &kept {
+        self.unsynced.set(!durable);
+        Ok(write)
+    }
+
+    /// Ends a change.
+    pub(crate) fn end_write(&self, write: WriteTransaction) -> Result<(), StoreError> {
+        self.reader.replace(None);
+        db(write.commit())
+    }
+
+    /// Writes records, and those new blocks that can be reached from `roots`, in one transaction; forgets the other new
+    /// blocks. What is not `durable` is so after [`Store::sync`]; a crash before may lose it, but only whole tipsets.
+    pub fn commit(&self, roots: Roots<'_>, changes: &Changes, durable: bool) -> Result<(), StoreError> {
+        let mut overlay = self.overlay.borrow_mut();
+        let states = reachable(&overlay, roots.states);
+        let mut history = reachable(&overlay, roots.history);
+        history.extend(roots.headers.iter().filter(|cid| overlay.contains_key(cid)));
+        let write = self.begin_write(durable)?;
+        for (definition, kept) in [(STATES, &states), (HISTORY, &history)] {
+            let mut table = db(write.open_table(definition))?;
+            for cid in kept {
                 db(table.insert(cid.to_bytes().as_slice(), overlay[cid].as_slice()))?;
             }
         }
+        self.written.set(self.written.get() + states.len() as u64);
         changes.write(&write)?;
-        db(write.commit())?;
+        self.end_write(write)?;
         let mut cache = self.cache.borrow_mut();
         for (cid, block) in overlay.drain() {
-            if kept.contains(&cid) {
+            if states.contains(&cid) || history.contains(&cid) {
                 cache.put(cid, block);
             }
         }
@@ -108,12 +222,32 @@ impl Store {
 
     /// Writes records alone; new blocks stay as they are.
     pub fn record(&self, changes: &Changes, durable: bool) -> Result<(), StoreError> {
-        let mut write = db(self.database.begin_write())?;
-        if !durable {
-            db(write.set_durability(Durability::None))?;
-        }
+        let write = self.begin_write(durable)?;
         changes.write(&write)?;
-        db(write.commit())
+        self.end_write(write)
+    }
+
+    /// Returns when everything written is on the disk.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        if self.unsynced.get() {
+            let write = self.begin_write(true)?;
+            self.end_write(write)?;
+        }
+        Ok(())
+    }
+
+    /// Takes blocks out of the history; states may still hold them.
+    pub(crate) fn forget_history<'a>(
+        &self,
+        write: &WriteTransaction,
+        cids: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), StoreError> {
+        let mut table = db(write.open_table(HISTORY))?;
+        for cid in cids {
+            db(table.remove(cid))?;
+        }
+        self.cache.borrow_mut().clear();
+        Ok(())
     }
 
     /// Forgets new blocks that do not hang on `roots`.
@@ -131,11 +265,17 @@ impl Store {
     fn read(&self, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
         let mut reader = self.reader.borrow_mut();
         if reader.is_none() {
-            let read = db(self.database.begin_read())?;
-            *reader = Some(db(read.open_table(BLOCKS))?);
+            let read = self.begin_read()?;
+            *reader = Some(Reader { states: db(read.open_table(STATES))?, history: db(read.open_table(HISTORY))? });
         }
-        let table = reader.as_ref().expect("opened above");
-        Ok(db(table.get(cid.to_bytes().as_slice()))?.map(|block| block.value().to_vec()))
+        let reader = reader.as_ref().expect("opened above");
+        let key = cid.to_bytes();
+        for table in [&reader.states, &reader.history] {
+            if let Some(block) = db(table.get(key.as_slice()))? {
+                return Ok(Some(block.value().to_vec()));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -191,6 +331,10 @@ impl Cache {
         Some(block)
     }
 
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     fn put(&mut self, cid: Cid, block: Vec<u8>) {
         if self.bytes + block.len() > CACHE_BYTES / 2 {
             self.old = std::mem::take(&mut self.young);
@@ -215,7 +359,7 @@ mod tests {
             let leaf = store.put_cbor(&("leaf", 1u8), Code::Blake2b256).unwrap();
             let root = store.put_cbor(&(leaf, 2u8), Code::Blake2b256).unwrap();
             let stray = store.put_cbor(&("stray", 3u8), Code::Blake2b256).unwrap();
-            store.commit(&[root], &Changes::default(), true).unwrap();
+            store.commit(Roots { states: &[root], ..Roots::default() }, &Changes::default(), true).unwrap();
             (leaf, root, stray)
         };
         let store = Store::open(folder.path()).unwrap();
@@ -242,6 +386,22 @@ mod tests {
         let refused = Store::open(folder.path()).err().expect("refused");
         assert!(matches!(refused, StoreError::InUse(_)));
         assert!(refused.to_string().contains("in use by another devnet"), "{refused}");
+    }
+
+    #[test]
+    fn many_may_read_what_nobody_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(Store::open_to_read(folder.path()), Err(StoreError::NoChain(_))));
+        let writer = Store::open(folder.path()).unwrap();
+        let block = writer.put_cbor(&"block", Code::Blake2b256).unwrap();
+        writer.commit(Roots { states: &[block], ..Roots::default() }, &Changes::default(), false).unwrap();
+        assert!(matches!(Store::open_to_read(folder.path()), Err(StoreError::InUse(_))));
+        writer.sync().unwrap();
+        drop(writer);
+        let readers = [(); 2].map(|()| Store::open_to_read(folder.path()).unwrap());
+        assert!(readers.iter().all(|reader| reader.has(&block).unwrap()));
+        assert!(matches!(readers[0].record(&Changes::default(), true), Err(StoreError::ReadOnly)));
+        assert!(matches!(Store::open(folder.path()), Err(StoreError::InUse(_))));
     }
 
     #[test]

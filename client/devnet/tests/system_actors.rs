@@ -1,6 +1,7 @@
 //! Storage over its whole life, on whichever built-in actors there are (`BAUTA_BUNDLE`, otherwise our own): what becomes
 //! of sectors and deals that are kept, forgotten, extended, and what each mistake is answered with.
 
+mod differential;
 #[allow(dead_code, reason = "the other tests use what this one does not")]
 mod world;
 

@@ -73,6 +73,28 @@ pub struct InstalledActor {
     pub code_cid: Cid,
 }
 
+/// A chain that was written into a file (`Devnet.Export`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ExportedChain {
+    /// What its parts are asked for by.
+    pub number: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Epoch of the head.
+    pub epoch: ChainEpoch,
+    /// The head's block.
+    #[serde(with = "forms::cid")]
+    pub head: Cid,
+    /// The state after the head.
+    #[serde(with = "forms::cid")]
+    pub state: Cid,
+    /// How many tipsets.
+    pub tipsets: u64,
+    /// How many blocks.
+    pub blocks: u64,
+}
+
 /// How a provider serves pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -139,6 +161,27 @@ impl<'n> dyn Node + 'n {
     /// Moves time by `epochs`.
     pub async fn devnet_mine(&self, epochs: ChainEpoch) -> Result<(), NodeError> {
         self.request("Devnet.Mine", json!([epochs])).await.map(drop)
+    }
+
+    /// Remembers this moment, and gives its number.
+    pub async fn devnet_snapshot(&self) -> Result<u64, NodeError> {
+        self.call("Devnet.Snapshot", json!([])).await
+    }
+
+    /// Goes back to a snapshot, to the newest one if none is named; gives its number. It is used up, with those after it.
+    pub async fn devnet_revert(&self, snapshot: Option<u64>) -> Result<u64, NodeError> {
+        self.call("Devnet.Revert", json!([snapshot])).await
+    }
+
+    /// Writes the chain as it is now into a CAR, to be fetched by [`devnet_export_part`](#method.devnet_export_part).
+    pub async fn devnet_export(&self) -> Result<ExportedChain, NodeError> {
+        self.call("Devnet.Export", json!([])).await
+    }
+
+    /// A part of an exported chain, from a byte on; empty at its end.
+    pub async fn devnet_export_part(&self, number: u64, from: u64) -> Result<Vec<u8>, NodeError> {
+        let part: String = self.call("Devnet.ExportPart", json!([number, from])).await?;
+        STANDARD.decode(part).map_err(|e| NodeError::Malformed(format!("a part of a chain: {e}")))
     }
 
     /// Installs a Wasm actor.

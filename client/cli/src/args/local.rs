@@ -81,6 +81,15 @@ pub struct DevnetRun {
     /// Do not install the Bauta actor; `bauta deploy` can later.
     #[arg(long)]
     pub without_actor: bool,
+    /// Begin with the chain in this CAR, which an export has made; `-` is stdin.
+    #[arg(long, value_name = "FILE")]
+    pub import: Option<PathBuf>,
+    /// Write the chain into this CAR instead of running it, also while it runs elsewhere; `-` is stdout.
+    #[arg(long, value_name = "FILE", conflicts_with = "import")]
+    pub export: Option<PathBuf>,
+    /// Overwrite the file that is exported to.
+    #[arg(long, requires = "export")]
+    pub force: bool,
 }
 
 /// What can be asked of a devnet.
@@ -90,6 +99,13 @@ pub enum DevnetCommand {
     Provider(DevnetProvider),
     /// Check everything that must always hold.
     Check,
+    /// Remember this moment of the chain.
+    Snapshot,
+    /// Go back to a moment: everything since is undone, and later snapshots are gone.
+    Revert {
+        /// Number of the snapshot; the newest without it.
+        snapshot: Option<u64>,
+    },
 }
 
 /// `bauta devnet provider`.

@@ -1,4 +1,4 @@
-//! Making tipsets: duties, messages, cron, and one commit.
+//! Making tipsets: duties, messages, cron, and one commit. A commit holds a tipset whole.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -7,25 +7,24 @@ use anyhow::{Context, Result, ensure};
 use bauta_client::message;
 use cid::Cid;
 use fvm_ipld_blockstore::{Block, Blockstore};
-use fvm_ipld_encoding::RawBytes;
 use fvm_shared::address::Address;
 use fvm_shared::bigint::BigInt;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use fvm_shared::state::ActorState;
-use fvm_shared::{ActorID, EMPTY_ARR_CID, IPLD_RAW, METHOD_CONSTRUCTOR};
+use fvm_shared::{ActorID, IPLD_RAW};
 use multihash_codetable::Code;
 
 use super::Chain;
 use super::making::Making;
 use crate::duties::Duties;
-use crate::genesis::{Genesis, fund};
+use crate::genesis::{Genesis, fund, install};
 use crate::ledger::Ledger;
 use crate::records::{Changes, NetworkRecord, TipsetRecord};
 use crate::state::State;
-use crate::store::Store;
+use crate::store::{Roots, Store};
 use crate::tipset::{self, Draft};
-use crate::vm::{SYSTEM, Vm};
+use crate::vm::Vm;
 
 /// Ids that installed actors are given; the init actor hands out higher ones.
 pub(crate) const INSTALLED_IDS: std::ops::Range<ActorID> = 64..98;
@@ -139,6 +138,9 @@ impl Chain {
         let made = self.try_produce(epoch, first, durable);
         if made.is_err() {
             self.store.discard();
+        } else if let Err(e) = self.tidy() {
+            // What is not forgotten now is forgotten later.
+            tracing::warn!("forgetting old states failed: {e:#}");
         }
         made.with_context(|| format!("making the tipset of epoch {epoch}"))
     }
@@ -214,8 +216,8 @@ impl Chain {
             receipts: tipset::write_receipts(&self.store, std::mem::take(&mut made.receipts))?,
             messages: made.bls.iter().chain(&made.secp256k1).copied().collect(),
         };
-        let mut roots = vec![state, block, record.receipts];
-        roots.append(&mut made.roots);
+        let mut history = vec![record.receipts, tipset::read_block(&self.store, &block)?.messages];
+        history.append(&mut made.roots);
         let changes = Changes {
             network: network.clone(),
             tipset: Some(record.clone()),
@@ -224,7 +226,8 @@ impl Chain {
             pool_in: vec![],
             pool_out: made.gone.iter().map(|p| p.cid).collect(),
         };
-        self.store.commit(&roots, &changes, durable)?;
+        let roots = Roots { states: &[state], history: &history, headers: &[block] };
+        self.store.commit(roots, &changes, durable && self.is_durable())?;
         made.gone.iter().for_each(|pending| self.pool.remove(pending));
         self.network = network.unwrap_or_else(|| self.network.clone());
         self.head = record;
@@ -268,22 +271,7 @@ pub(super) fn begin(store: &Rc<Store>, genesis: &Genesis) -> Result<(NetworkReco
     )?;
     let head = TipsetRecord { height: 0, block, parent: None, parent_state: state, state, receipts, messages: vec![] };
     let changes = Changes { network: Some(network.clone()), tipset: Some(head.clone()), ..Changes::default() };
-    store.commit(&[state, block, receipts], &changes, true)?;
+    let history = [receipts, tipset::read_block(store, &block)?.messages];
+    store.commit(Roots { states: &[state], history: &history, headers: &[block] }, &changes, true)?;
     Ok((network, head))
-}
-
-fn install(vm: &mut Vm, id: ActorID, code: Cid) -> Result<()> {
-    let address = Address::new_id(id);
-    let blank = ActorState {
-        code,
-        state: EMPTY_ARR_CID,
-        sequence: 0,
-        balance: TokenAmount::default(),
-        delegated_address: None,
-    };
-    vm.place(id, blank);
-    vm.implicit(&SYSTEM, &address, METHOD_CONSTRUCTOR, &TokenAmount::default(), RawBytes::default())?
-        .ok()
-        .context("the actor's constructor")?;
-    Ok(())
 }

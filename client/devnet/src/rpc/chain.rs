@@ -62,6 +62,22 @@ pub(super) fn show(chain: &Chain, record: &TipsetRecord) -> Result<TipSet, RpcEr
     })
 }
 
+/// Whether the tipset of an epoch is still the one with this block.
+pub(super) fn is_on_chain(chain: &Chain, epoch: ChainEpoch, block: &Cid) -> Result<bool, RpcError> {
+    Ok(chain.store().tipset_at_or_before(epoch)?.is_some_and(|record| record.block == *block))
+}
+
+/// A tipset that the chain has gone back over, and epoch and block of its parent; nothing if they are forgotten.
+pub(super) fn show_reverted(chain: &Chain, block: &Cid) -> Result<Option<Reverted>, RpcError> {
+    let Ok(header) = tipset::read_block(chain.store(), block) else { return Ok(None) };
+    let Some(parent) = header.parents.first() else { return Ok(None) };
+    let Ok(before) = tipset::read_block(chain.store(), parent) else { return Ok(None) };
+    let tipset = TipSet { cids: TipsetKey(vec![*block]), blocks: vec![show_block(&header)?], height: header.height };
+    Ok(Some((tipset, before.height, *parent)))
+}
+
+type Reverted = (TipSet, ChainEpoch, Cid);
+
 /// The key of a tipset.
 pub(super) fn key_of(record: &TipsetRecord) -> TipsetKey {
     TipsetKey(vec![record.block])

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bauta_client::node::json::TokenJson;
-use bauta_client::node::{DevnetInfo, InstalledActor};
+use bauta_client::node::{DevnetInfo, ExportedChain, InstalledActor};
 use serde_json::Value;
 
 use super::args::answer;
@@ -14,6 +14,10 @@ use crate::genesis::account_key;
 pub(super) const METHODS: &[Method] = &[
     Method::read("Devnet.Info", 0, info),
     Method::settle("Devnet.Mine", 1, mine),
+    Method::read("Devnet.Snapshot", 0, snapshot),
+    Method::read("Devnet.Revert", 1, revert),
+    Method::read("Devnet.Export", 0, export),
+    Method::read("Devnet.ExportPart", 2, export_part),
     Method::settle("Devnet.InstallActor", 1, install_actor),
     Method::settle("Devnet.Fund", 2, fund),
     Method::read("Devnet.CheckInvariants", 0, check_invariants),
@@ -59,6 +63,34 @@ fn mine(chain: &mut Chain, args: &Args) -> Answer {
     }
     chain.mine(epochs)?;
     answer(chain.epoch())
+}
+
+fn snapshot(chain: &mut Chain, _: &Args) -> Answer {
+    answer(chain.snapshot()?)
+}
+
+/// Nothing settles afterwards: the head is the snapshot's until somebody lets time pass.
+fn revert(chain: &mut Chain, args: &Args) -> Answer {
+    answer(chain.revert(args.get::<Option<u64>>(0)?)?)
+}
+
+/// Writes the chain as it is now into a file of the devnet's, which goes with the next one that is asked for.
+fn export(chain: &mut Chain, _: &Args) -> Answer {
+    let exported = chain.export()?;
+    answer(ExportedChain {
+        number: exported.number,
+        size: exported.size,
+        epoch: exported.archived.epoch,
+        head: exported.archived.head,
+        state: exported.archived.state,
+        tipsets: exported.archived.tipsets,
+        blocks: exported.archived.blocks,
+    })
+}
+
+/// Some megabytes of that file, in base64.
+fn export_part(chain: &mut Chain, args: &Args) -> Answer {
+    answer(STANDARD.encode(chain.export_part(args.get(0)?, args.get(1)?)?))
 }
 
 fn install_actor(chain: &mut Chain, args: &Args) -> Answer {

@@ -1,6 +1,7 @@
 //! Methods that answer more than once: new tipsets and new events.
 
 use bauta_client::node::json::{EventFilter, TipSet};
+use cid::Cid;
 use fvm_shared::clock::ChainEpoch;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -71,32 +72,49 @@ impl Subscription {
 /// The head's epoch as it changes.
 type Epochs = watch::Receiver<ChainEpoch>;
 
-/// The head at first, then every tipset that follows.
+/// The head at first, then every tipset that follows; those that the chain goes back over are told as reverted.
 async fn heads(service: &Service, channel: &Channel) -> Result<(), RpcError> {
-    let start = |chain: &mut Chain| -> Result<(Epochs, TipSet), RpcError> {
-        Ok((chain.heads(), blocks::show(chain, chain.head())?))
+    let start = |chain: &mut Chain| -> Result<(Epochs, Told, TipSet), RpcError> {
+        let head = chain.head();
+        Ok((chain.heads(), Told { epoch: head.height, block: head.block }, blocks::show(chain, head)?))
     };
-    let (mut epochs, head) = service.handle.run(start).await??;
-    let mut last = head.height;
+    let (mut epochs, mut last, head) = service.handle.run(start).await??;
     let mut alive = channel.send(json!([{ "Type": "current", "Val": head }])).await;
-    while alive && epochs.wait_for(|epoch| *epoch > last).await.is_ok() {
-        let new = service.handle.run(move |chain| tipsets_after(chain, last)).await??;
-        last = new.last().map_or(last, |tipset| tipset.height);
-        let changes: Vec<Value> = new.into_iter().map(|t| json!({ "Type": "apply", "Val": t })).collect();
-        alive = channel.send(Value::Array(changes)).await;
+    while alive && epochs.changed().await.is_ok() {
+        while alive {
+            let (changes, now) = service.handle.run(move |chain| changes_since(chain, last)).await??;
+            if changes.is_empty() {
+                break;
+            }
+            last = now;
+            alive = channel.send(Value::Array(changes)).await;
+        }
     }
     Ok(())
 }
 
-fn tipsets_after(chain: &mut Chain, mut height: ChainEpoch) -> Result<Vec<TipSet>, RpcError> {
-    let mut found = Vec::new();
-    while found.len() < MAX_TIPSETS
-        && let Some(record) = chain.store().tipset_after(height)?
-    {
-        height = record.height;
-        found.push(blocks::show(chain, &record)?);
+/// The last tipset that a subscriber knows of.
+#[derive(Clone, Copy)]
+struct Told {
+    epoch: ChainEpoch,
+    block: Cid,
+}
+
+/// What has changed since, no more than [`MAX_TIPSETS`] at once.
+fn changes_since(chain: &mut Chain, mut last: Told) -> Result<(Vec<Value>, Told), RpcError> {
+    let mut changes = Vec::new();
+    while changes.len() < MAX_TIPSETS && !blocks::is_on_chain(chain, last.epoch, &last.block)? {
+        let Some((tipset, epoch, block)) = blocks::show_reverted(chain, &last.block)? else { break };
+        changes.push(json!({ "Type": "revert", "Val": tipset }));
+        last = Told { epoch, block };
     }
-    Ok(found)
+    while changes.len() < MAX_TIPSETS
+        && let Some(record) = chain.store().tipset_after(last.epoch)?
+    {
+        last = Told { epoch: record.height, block: record.block };
+        changes.push(json!({ "Type": "apply", "Val": blocks::show(chain, &record)? }));
+    }
+    Ok((changes, last))
 }
 
 /// Events of the epochs that the filter asks for, from now on if it names none; each is told when it can be read.
@@ -106,8 +124,18 @@ async fn new_events(service: &Service, channel: &Channel, filter: EventFilter) -
     }
     let (mut epochs, head) = service.handle.run(|chain| (chain.heads(), chain.head().height)).await?;
     let end = filter.to_height.filter(|h| *h >= 0).unwrap_or(ChainEpoch::MAX);
-    let mut next = filter.from_height.filter(|h| *h >= 0).unwrap_or(head);
-    while next <= end && epochs.wait_for(|epoch| *epoch > next).await.is_ok() {
+    let first = filter.from_height.filter(|h| *h >= 0).unwrap_or(head);
+    let mut next = first;
+    while next <= end {
+        let epoch = *epochs.borrow_and_update();
+        // When the chain has gone back, what happens instead is told as well.
+        next = next.min((epoch + 1).max(first));
+        if epoch <= next {
+            if epochs.changed().await.is_err() {
+                break;
+            }
+            continue;
+        }
         let asked = filter.clone();
         let search = move |chain: &mut Chain| {
             let until = end.min(chain.head().height - 1);

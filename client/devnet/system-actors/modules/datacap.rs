@@ -1,2 +1,2 @@
 //! The `datacap` module.
-bauta_system_actors::export!(others::datacap);
+bauta_system_actors::export!(datacap::invoke);

@@ -1,2 +1,2 @@
 //! The `multisig` module.
-bauta_system_actors::export!(others::multisig);
+bauta_system_actors::export!(multisig::invoke);

@@ -1,2 +1,2 @@
 //! The `paymentchannel` module.
-bauta_system_actors::export!(others::paymentchannel);
+bauta_system_actors::export!(paymentchannel::invoke);

@@ -135,8 +135,39 @@ pub mod evm {
     /// FRC-0042 `InvokeEVM`.
     pub const INVOKE_CONTRACT: u64 = 3844450837;
 }
+/// Multisig wallets.
+pub mod multisig {
+    #![allow(missing_docs)]
+    pub const PROPOSE: u64 = 2;
+    pub const APPROVE: u64 = 3;
+    pub const CANCEL: u64 = 4;
+    pub const ADD_SIGNER: u64 = 5;
+    pub const REMOVE_SIGNER: u64 = 6;
+    pub const SWAP_SIGNER: u64 = 7;
+    pub const CHANGE_NUM_APPROVALS_THRESHOLD: u64 = 8;
+    pub const LOCK_BALANCE: u64 = 9;
+    pub const UNIVERSAL_RECEIVER_HOOK: u64 = 3726118371;
+}
+/// Payment channels.
+pub mod paymentchannel {
+    #![allow(missing_docs)]
+    pub const UPDATE_CHANNEL_STATE: u64 = 2;
+    pub const SETTLE: u64 = 3;
+    pub const COLLECT: u64 = 4;
+}
+/// Datacap.
+pub mod datacap {
+    #![allow(missing_docs)]
+    pub const NAME: u64 = 48890204;
+    pub const SYMBOL: u64 = 2061153854;
+    pub const GRANULARITY: u64 = 3936767397;
+    pub const TOTAL_SUPPLY: u64 = 114981429;
+    pub const BALANCE: u64 = 3261979605;
+    pub const ALLOWANCE: u64 = 4205072950;
+}
 /// The verified registry.
 pub mod verifreg {
     #![allow(missing_docs)]
-    pub const GET_CLAIMS: u64 = 2199871187;
+    pub const GET_CLAIMS: u64 = 10;
+    pub const GET_CLAIMS_EXPORTED: u64 = 2199871187;
 }

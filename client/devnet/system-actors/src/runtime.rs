@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::blocks;
-use crate::failure::{Failure, Result, failure, forbidden, illegal_argument, illegal_state};
+use crate::failure::{Failure, Result, failure, forbidden, illegal_argument, illegal_state, not_found};
 use crate::method::FIRST_EXPORTED;
 
 /// The system actor.
@@ -40,6 +40,7 @@ pub const BURNT_FUNDS: ActorID = 99;
 /// Type ids of built-in actors: their place in the manifest.
 #[allow(missing_docs)]
 pub mod kind {
+    pub const INIT: i32 = 2;
     pub const ACCOUNT: i32 = 4;
     pub const POWER: i32 = 5;
     pub const MINER: i32 = 6;
@@ -158,6 +159,25 @@ pub fn resolve(address: &Address) -> Option<ActorID> {
     actor::resolve_address(address)
 }
 
+/// The id behind an address, after making an account for it if there is none.
+///
+/// Exit 16: no account can be made of it; 17: an id without an actor, where one is wanted.
+pub fn resolve_or_create(address: &Address, exists: bool) -> Result<ActorID> {
+    if resolve(address).is_none() {
+        outcome(try_send(address, METHOD_SEND, None, TokenAmount::zero(), SendFlags::default()))?;
+    }
+    let id = resolve(address).ok_or_else(|| illegal_argument("address cannot be resolved"))?;
+    if exists && actor::get_actor_code_cid(&Address::new_id(id)).is_none() {
+        return Err(not_found("no actor has this address"));
+    }
+    Ok(id)
+}
+
+/// blake2b-256, by the VM.
+pub fn blake2b(data: &[u8]) -> [u8; 32] {
+    fvm_sdk::crypto::hash_blake2b(data)
+}
+
 /// Current epoch.
 pub fn now() -> i64 {
     network::curr_epoch()
@@ -225,24 +245,33 @@ pub fn block(params: &impl Serialize) -> Result<Option<IpldBlock>> {
     Ok(Some(IpldBlock { codec: CBOR, data: to_vec(params)? }))
 }
 
-/// What a call came back with, or how it failed: with the callee's exit code.
-pub fn outcome(response: std::result::Result<Response, ErrorNumber>) -> Answer {
+/// What a call came back with: its exit code as a caller may pass it on, and what was returned, also by one that failed.
+pub fn received(response: std::result::Result<Response, ErrorNumber>) -> (ExitCode, Option<IpldBlock>) {
     match response {
-        Ok(Response { exit_code, return_data }) if exit_code.is_success() => Ok(return_data),
         Ok(Response { exit_code, return_data }) => {
             let code = match exit_code {
+                code if code.is_success() => code,
                 ExitCode::SYS_MISSING_RETURN | ExitCode::SYS_ILLEGAL_INSTRUCTION | ExitCode::SYS_ILLEGAL_EXIT_CODE => {
                     ExitCode::USR_UNSPECIFIED
                 }
                 code if code.is_system_error() => ExitCode::USR_ASSERTION_FAILED,
                 code => code,
             };
-            Err(failure(code, "a called actor failed").with(return_data))
+            (code, return_data)
         }
-        Err(ErrorNumber::NotFound) => Err(failure(ExitCode::USR_UNSPECIFIED, "receiver not found")),
-        Err(ErrorNumber::InsufficientFunds) => Err(failure(ExitCode::USR_INSUFFICIENT_FUNDS, "not enough funds")),
-        Err(ErrorNumber::ReadOnly) => Err(failure(ExitCode::USR_READ_ONLY, "read-only call")),
-        Err(_) => Err(failure(ExitCode::USR_ASSERTION_FAILED, "send failed")),
+        // The call could not be made: no receiver, no money, no right to change anything, calls too deep.
+        Err(ErrorNumber::NotFound) => (ExitCode::USR_UNSPECIFIED, None),
+        Err(ErrorNumber::InsufficientFunds) => (ExitCode::USR_INSUFFICIENT_FUNDS, None),
+        Err(ErrorNumber::ReadOnly) => (ExitCode::USR_READ_ONLY, None),
+        Err(_) => (ExitCode::USR_ASSERTION_FAILED, None),
+    }
+}
+
+/// What a call came back with, or how it failed: with the callee's exit code.
+pub fn outcome(response: std::result::Result<Response, ErrorNumber>) -> Answer {
+    match received(response) {
+        (code, data) if code.is_success() => Ok(data),
+        (code, data) => Err(failure(code, "a called actor failed").with(data)),
     }
 }
 

@@ -65,7 +65,7 @@ pub fn worker_key() -> Key {
     Key::from_seed(KeyKind::Bls, b"worker")
 }
 
-fn sealed(sector: u64) -> Cid {
+pub fn sealed(sector: u64) -> Cid {
     let mut root = vm::blake2b(&sector.to_be_bytes());
     root[31] &= 0x3f;
     fvm_shared::commcid::replica_commitment_v1_to_cid(&root).unwrap()
@@ -74,7 +74,12 @@ fn sealed(sector: u64) -> Cid {
 impl World {
     /// A miner with 2 KiB sectors and money, a client with money in escrow.
     pub fn new() -> Self {
-        let genesis = Genesis { bundle: Bundle::from_environment(), accounts: 2, ..Genesis::default() };
+        Self::on(Bundle::from_environment())
+    }
+
+    /// The same on certain built-in actors.
+    pub fn on(bundle: Bundle) -> Self {
+        let genesis = Genesis { bundle, accounts: 2, ..Genesis::default() };
         let chain = Chain::in_memory(&genesis).unwrap();
         let rules = Rules::new(genesis.version, genesis.chain_id, genesis.time, fil(500_000_000)).unwrap();
         let (store, root) = (chain.store().clone(), chain.head().state);
@@ -113,6 +118,23 @@ impl World {
             eprintln!("{}", done.failure);
         }
         if done.exit.is_success() { Ok(done.value.to_vec()) } else { Err(done.exit.value()) }
+    }
+
+    /// A message, and all that came of it.
+    pub fn outcome(
+        &mut self,
+        from: &Address,
+        to: &Address,
+        method: u64,
+        value: &TokenAmount,
+        params: RawBytes,
+    ) -> vm::Outcome {
+        self.vm.as_mut().unwrap().implicit(from, to, method, value, params).unwrap()
+    }
+
+    /// The code of a built-in actor, by its type.
+    pub fn code(&self, kind: u32) -> Cid {
+        *self.vm().manifest().code_by_id(kind).unwrap()
     }
 
     /// A message for its effect.
@@ -238,7 +260,7 @@ impl World {
         self.call(&client, &miner, 3010055991, &sector)
     }
 
-    fn place(&mut self, sector: u64) -> (i64, i64) {
+    pub fn place(&mut self, sector: u64) -> (i64, i64) {
         from_slice(&self.locate(sector).1).unwrap()
     }
 
@@ -398,7 +420,7 @@ type MinerState = (
     bool,
 );
 
-fn bits(numbers: &[u64]) -> BitField {
+pub fn bits(numbers: &[u64]) -> BitField {
     BitField::try_from_bits(numbers.iter().copied()).unwrap()
 }
 

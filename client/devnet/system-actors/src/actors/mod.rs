@@ -2,12 +2,15 @@
 
 pub mod account;
 pub mod cron;
+pub mod datacap;
 pub mod eam;
 pub mod ethaccount;
 pub mod evm;
 pub mod init;
 pub mod miner;
+pub mod multisig;
 pub mod others;
+pub mod paymentchannel;
 pub mod power;
 pub mod reward;
 pub mod storagemarket;

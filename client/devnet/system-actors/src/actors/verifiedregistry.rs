@@ -19,7 +19,7 @@ pub fn invoke(method: MethodNum, params: &Params) -> Answer {
             save(&(Address::new_id(root),))?;
             done()
         }
-        verifreg::GET_CLAIMS => {
+        verifreg::GET_CLAIMS | verifreg::GET_CLAIMS_EXPORTED => {
             let (_provider, ids): (ActorID, Vec<u64>) = params.get()?;
             let mut results = BatchReturn::default();
             ids.iter().for_each(|_| results.push(ExitCode::USR_NOT_FOUND));
