@@ -99,7 +99,7 @@ impl Exported {
 pub fn import(state: &Path, file: &Path, genesis: &Genesis) -> anyhow::Result<Archived> {
     let _lock = local::lock(state)?;
     let archived = if is_dash(file) {
-        archive::import(io::stdin().lock(), state, genesis)?
+        archive::import(io::stdin(), state, genesis)?
     } else {
         archive::import(File::open(file)?, state, genesis)?
     };

@@ -4,7 +4,7 @@
 //! head, genesis]` in DAG-CBOR. In it are the headers of the last 900 tipsets (a finality) and of genesis, their messages,
 //! receipts and events, and the head's states with all that hangs on them, code included. Whoever imports believes its
 //! maker about what happened before, as with any snapshot of a chain, but nothing about its bytes: every block is hashed, all
-//! that is linked must be there, and all money together must be what the network has.
+//! that is linked must be there, all money together must be what the network has, and the head is run again.
 
 mod export;
 mod import;

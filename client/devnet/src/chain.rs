@@ -10,6 +10,7 @@ mod replay;
 mod retention;
 mod snapshots;
 mod tipsets;
+mod verify;
 
 use std::path::Path;
 use std::rc::Rc;
@@ -77,12 +78,12 @@ pub struct Chain {
 impl Chain {
     /// Opens the chain in a state folder, or begins one there.
     pub fn open(folder: &Path, genesis: &Genesis) -> Result<Self> {
-        Self::on(Store::open(folder)?, genesis)
+        Self::on(Rc::new(Store::open(folder)?), genesis)
     }
 
     /// A chain in memory, gone when it is dropped.
     pub fn in_memory(genesis: &Genesis) -> Result<Self> {
-        Self::on(Store::temporary()?, genesis)
+        Self::on(Rc::new(Store::temporary()?), genesis)
     }
 
     /// From here on [`Store::sync`] is called before anybody is told that something is done: one wait for the disk for
@@ -129,8 +130,7 @@ impl Chain {
         !self.is_synced_by_others
     }
 
-    fn on(store: Store, genesis: &Genesis) -> Result<Self> {
-        let store = Rc::new(store);
+    pub(crate) fn on(store: Rc<Store>, genesis: &Genesis) -> Result<Self> {
         let (network, head) = match (store.network()?, store.head()?) {
             (Some(network), Some(head)) => {
                 genesis.bundle.check_is(network.manifest)?;

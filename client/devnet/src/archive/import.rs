@@ -14,8 +14,10 @@ use fvm_ipld_car::{CarReader, Error as CarError};
 use fvm_ipld_encoding::{CborStore, DAG_CBOR};
 
 use super::{ArchiveError, Archived, Description, FORMAT, VERSION, is_block};
+use crate::chain::Chain;
 use crate::genesis::Genesis;
 use crate::links::links;
+use crate::on_large_stack;
 use crate::records::{Changes, EventRecord, Place, TipsetRecord};
 use crate::state::State;
 use crate::store::{Roots, Store};
@@ -23,15 +25,16 @@ use crate::tipset::{self, BlockHeader, MessageLists};
 use crate::vm::EPOCH_SECONDS;
 
 /// Reads a chain into a state folder that holds none; on failure the folder is as it was. The network must be the one that
-/// `genesis` would make.
-pub fn import(input: impl Read, folder: &Path, genesis: &Genesis) -> Result<Archived, ArchiveError> {
+/// `genesis` would make. The head is run again, so actors are compiled.
+pub fn import(input: impl Read + Send, folder: &Path, genesis: &Genesis) -> Result<Archived, ArchiveError> {
     if Store::is_in(folder) {
         return Err(ArchiveError::Occupied(folder.to_owned()));
     }
     let beside = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(beside)?;
     let made = tempfile::Builder::new().prefix(".bauta-import-").tempdir_in(beside)?;
-    let archived = read(input, Store::open(made.path())?, genesis)?;
+    let store = Store::open(made.path())?;
+    let archived = on_large_stack(|| read(input, store, genesis))?;
     Store::adopt(made.path(), folder)?;
     Ok(archived)
 }
@@ -75,6 +78,8 @@ fn read(input: impl Read, store: Store, genesis: &Genesis) -> Result<Archived, A
         return Err(damaged(format!("all balances together are {total}, and the network has {}", network.supply)));
     }
     row.keep(&tipsets)?;
+    let verified = Chain::on(store.clone(), genesis).and_then(|mut chain| chain.verify_head());
+    verified.map_err(|e| damaged(format!("the head: {e:#}")))?;
     Ok(Archived {
         network: network.name.clone(),
         epoch: last.height,

@@ -61,6 +61,8 @@ pub mod miner {
     pub const CHECK_SECTOR_PROVEN: u64 = 13;
     pub const APPLY_REWARDS: u64 = 14;
     pub const WITHDRAW_BALANCE: u64 = 16;
+    pub const CHANGE_OWNER_ADDRESS: u64 = 23;
+    pub const CHANGE_OWNER_ADDRESS_EXPORTED: u64 = 1010589339;
     pub const CHANGE_MULTIADDRS: u64 = 18;
     pub const CONFIRM_CHANGE_WORKER_ADDRESS: u64 = 21;
     pub const REPAY_DEBT: u64 = 22;
@@ -170,4 +172,8 @@ pub mod verifreg {
     #![allow(missing_docs)]
     pub const GET_CLAIMS: u64 = 10;
     pub const GET_CLAIMS_EXPORTED: u64 = 2199871187;
+    /// AddVerifier, RemoveVerifier, AddVerifiedClient, RemoveVerifiedClientDataCap, RemoveExpiredAllocations,
+    /// ClaimAllocations, ExtendClaimTerms, RemoveExpiredClaims, and the exported ones of them; Receive.
+    pub const FROZEN: [u64; 13] =
+        [2, 3, 4, 7, 8, 9, 11, 12, 3916220144, 2421068268, 1752273514, 2873373899, 3726118371];
 }

@@ -58,11 +58,11 @@ pub type Answer = Result<Option<IpldBlock>>;
 pub struct Params(Option<IpldBlock>);
 
 impl Params {
-    /// Decodes them. Exit 21: they do not decode.
+    /// Decodes them. Exit 16: there are none; 21: they do not decode.
     // Not inlined, as the handlers: the VM compiles functions in parallel, and a huge one slowly.
     #[inline(never)]
     pub fn get<T: DeserializeOwned>(&self) -> Result<T> {
-        let block = self.0.as_ref().ok_or_else(|| failure(ExitCode::USR_SERIALIZATION, "params expected"))?;
+        let block = self.0.as_ref().ok_or_else(|| illegal_argument("method expects arguments"))?;
         block.deserialize().map_err(|_| failure(ExitCode::USR_SERIALIZATION, "params do not decode"))
     }
 
@@ -83,6 +83,11 @@ impl Params {
     /// As they came.
     pub fn block(&self) -> Option<&IpldBlock> {
         self.0.as_ref()
+    }
+
+    /// Exit 16: there are none.
+    pub fn some(&self) -> Result<()> {
+        if self.0.is_some() { Ok(()) } else { Err(illegal_argument("method expects arguments")) }
     }
 
     /// Exit 16: there are some.
@@ -154,6 +159,11 @@ pub fn kind_of(id: ActorID) -> Option<i32> {
     actor::get_actor_code_cid(&Address::new_id(id)).and_then(|code| actor::get_builtin_actor_type(&code))
 }
 
+/// Whether there is an actor with an id.
+pub fn exists(id: ActorID) -> bool {
+    actor::get_actor_code_cid(&Address::new_id(id)).is_some()
+}
+
 /// The id behind an address.
 pub fn resolve(address: &Address) -> Option<ActorID> {
     actor::resolve_address(address)
@@ -162,12 +172,12 @@ pub fn resolve(address: &Address) -> Option<ActorID> {
 /// The id behind an address, after making an account for it if there is none.
 ///
 /// Exit 16: no account can be made of it; 17: an id without an actor, where one is wanted.
-pub fn resolve_or_create(address: &Address, exists: bool) -> Result<ActorID> {
+pub fn resolve_or_create(address: &Address, must_exist: bool) -> Result<ActorID> {
     if resolve(address).is_none() {
         outcome(try_send(address, METHOD_SEND, None, TokenAmount::zero(), SendFlags::default()))?;
     }
     let id = resolve(address).ok_or_else(|| illegal_argument("address cannot be resolved"))?;
-    if exists && actor::get_actor_code_cid(&Address::new_id(id)).is_none() {
+    if must_exist && !exists(id) {
         return Err(not_found("no actor has this address"));
     }
     Ok(id)

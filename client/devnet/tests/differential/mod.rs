@@ -45,6 +45,9 @@ impl Script {
     ) -> Outcome {
         let params = RawBytes::serialize(params).unwrap();
         let done = self.w.outcome(from, to, method, value, params);
+        if !done.exit.is_success() {
+            eprintln!("{what}: {}", done.failure.trim());
+        }
         let mut line = format!("{what}: exit {}", done.exit.value());
         if !done.value.is_empty() {
             line += &format!(" return {}", hex::encode(done.value.bytes()));

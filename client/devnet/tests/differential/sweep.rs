@@ -75,8 +75,45 @@ const NAMES: &[&str] = &[
     "NothingByThisName",
 ];
 
-/// Where a stranger sees that the actors are not the official ones.
-pub const KNOWN: &[(&str, &str)] = &[];
+/// Where a stranger sees that the actors are not the official ones. None of it is what a user of Bauta, a provider or a wallet
+/// sends.
+pub const KNOWN: &[(&str, &str)] = &[
+    ("market.5(", NOT),
+    ("market.6(", NOT),
+    ("miner.15(", NOT),
+    ("miner.17(", NOT),
+    ("miner.19(", NOT),
+    ("miner.20(", NOT),
+    ("miner.24(", NOT),
+    ("miner.30(", NOT),
+    ("miner.35(", NOT),
+    ("miner.36(", NOT),
+    ("miner.ChangeBeneficiary(", NOT),
+    ("datacap.Mint(", NOT),
+    ("datacap.Destroy(", NOT),
+    ("datacap.Transfer(", NOT),
+    ("datacap.TransferFrom(", NOT),
+    ("datacap.IncreaseAllowance(", NOT),
+    ("datacap.DecreaseAllowance(", NOT),
+    ("datacap.RevokeAllowance(", NOT),
+    ("datacap.Burn(", NOT),
+    ("datacap.BurnFrom(", NOT),
+    ("verifreg.2(", FROZEN),
+    ("verifreg.3(", FROZEN),
+    ("verifreg.4(", FROZEN),
+    ("verifreg.7(", FROZEN),
+    ("verifreg.8(", FROZEN),
+    ("verifreg.9(", FROZEN),
+    ("verifreg.11(", FROZEN),
+    ("verifreg.12(", FROZEN),
+    ("verifreg.Receive(", FROZEN),
+    ("verifreg.AddVerifiedClient(", FROZEN),
+    ("verifreg.RemoveExpiredAllocations(", FROZEN),
+    ("verifreg.ExtendClaimTerms(", FROZEN),
+    ("verifreg.RemoveExpiredClaims(", FROZEN),
+];
+const NOT: &str = "not served: exit 22 whatever the params";
+const FROZEN: &str = "refused before the params are looked at";
 
 /// FRC-0042.
 pub fn number(name: &str) -> u64 {

@@ -13,6 +13,7 @@ use crate::world::{MARKET, fil};
 
 pub const KNOWN: &[(&str, &str)] = &[];
 
+const SYSTEM: Address = Address::new_id(0);
 const INIT: Address = Address::new_id(1);
 const MULTISIG: u32 = 9;
 const CHANNEL: u32 = 8;
@@ -25,16 +26,17 @@ pub fn story(s: &mut Script) {
     channel(s);
 }
 
-fn exec(s: &mut Script, what: &str, value: i64, kind: u32, params: &impl Serialize) -> Option<Address> {
-    let (client, code) = (s.w.client, s.w.code(kind));
+/// Makes an actor. Messages here have no nonces, from which a new actor's address would come: so another sender for each.
+fn exec(s: &mut Script, what: &str, from: &Address, value: i64, kind: u32, params: &impl Serialize) -> Option<Address> {
+    let code = s.w.code(kind);
     let constructor = RawBytes::serialize(params).unwrap();
-    let done = s.pay(what, &client, &INIT, 2, &fil(value), &(code, constructor));
+    let done = s.pay(what, from, &INIT, 2, &fil(value), &(code, constructor));
     let made: Option<(Address, Address)> = from_slice(done.value.bytes()).ok();
     made.map(|(id, _)| id)
 }
 
 fn making(s: &mut Script) {
-    let (a, b) = (s.w.client, s.w.owner);
+    let (a, b, by) = (s.w.client, s.w.owner, s.w.worker);
     let none: Vec<Address> = vec![];
     for (what, signers, threshold, duration) in [
         ("nobody", none, 1u64, 0i64),
@@ -45,13 +47,13 @@ fn making(s: &mut Script) {
         ("an id that is nobody's", vec![a, Address::new_id(99_999)], 1, 0),
         ("somebody new", vec![a, Address::new_secp256k1(&[4; 65]).unwrap()], 1, 0),
     ] {
-        exec(s, &format!("multisig of {what}"), 0, MULTISIG, &(signers, threshold, duration, 0i64));
+        exec(s, &format!("multisig of {what}"), &by, 0, MULTISIG, &(signers, threshold, duration, 0i64));
     }
-    exec(s, "multisig without params", 0, MULTISIG, &());
+    exec(s, "multisig without params", &by, 0, MULTISIG, &());
     for kind in [1, 4, 5, 6, 14] {
-        exec(s, &format!("exec of type {kind}"), 0, kind, &(a, b));
+        exec(s, &format!("exec of type {kind}"), &by, 0, kind, &(a, b));
     }
-    exec(s, "channel to nobody", 0, CHANNEL, &(a, Address::new_id(99_999)));
+    exec(s, "channel to nobody", &by, 0, CHANNEL, &(a, Address::new_id(99_999)));
 }
 
 /// A wallet and who tells it something.
@@ -93,7 +95,7 @@ impl Wallet<'_> {
 fn multisig(s: &mut Script) {
     let (a, b, c) = (s.w.client, s.w.owner, s.w.worker);
     let own_id = Address::new_id(s.w.resolve(&a));
-    let wallet = exec(s, "wallet", 100, MULTISIG, &(vec![a, b], 2u64, 0i64, 0i64)).unwrap();
+    let wallet = exec(s, "wallet", &a, 100, MULTISIG, &(vec![a, b], 2u64, 0i64, 0i64)).unwrap();
     let mut w = Wallet { s, wallet, signers: (a, b), last: 0 };
 
     w.propose("a stranger proposes", &c, &c, 1, METHOD_SEND, &());
@@ -150,7 +152,7 @@ fn multisig(s: &mut Script) {
 
 fn channel(s: &mut Script) {
     let (from, to) = (s.w.client, s.w.owner);
-    let channel = exec(s, "channel", 50, CHANNEL, &(from, to)).unwrap();
+    let channel = exec(s, "channel", &SYSTEM, 50, CHANNEL, &(from, to)).unwrap();
     let key = s.w.key.clone();
     let voucher = |lane: u64, nonce: u64, amount: TokenAmount, change: &dyn Fn(&mut Voucher)| {
         let mut voucher: Voucher = (channel, 0, 0, vec![], None, lane, nonce, amount, 0, vec![], None);

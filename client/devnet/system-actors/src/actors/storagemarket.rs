@@ -20,8 +20,8 @@ use crate::market::deal::{EXPIRED, NEVER, NOT_ACTIVATED};
 use crate::market::{ClientDeal, Proposal, PublishedDeal, State};
 use crate::method::{CONSTRUCTOR, account, market as m, miner};
 use crate::runtime::{
-    Answer, CRON, Event, Params, SYSTEM, Store, ask, block, burn, caller_is, caller_is_miner, decode, done, kind,
-    kind_of, load, now, outcome, pay, reply, resolve, save, send, try_send, unhandled,
+    Answer, CRON, Event, Params, SYSTEM, Store, ask, block, burn, caller_is, caller_is_miner, decode, done, exists,
+    kind, kind_of, load, now, outcome, pay, reply, resolve, save, send, try_send, unhandled,
 };
 
 /// Entry point.
@@ -101,6 +101,7 @@ fn withdraw_balance((who, amount): (Address, TokenAmount)) -> Answer {
 /// Whose balance it is, who gets what is withdrawn, and who may: of a miner, its owner, and its owner or worker.
 fn escrow_of(address: &Address) -> Result<(ActorID, ActorID, Vec<ActorID>)> {
     let holder = resolve(address).ok_or_else(|| illegal_argument("failed to resolve address"))?;
+    ensure(exists(holder), || illegal_argument("no code for address"))?;
     match kind_of(holder) {
         Some(kind::MINER) => {
             let of: ControlAddresses = ask(holder, miner::CONTROL_ADDRESSES, None)?;

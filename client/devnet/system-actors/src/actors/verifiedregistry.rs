@@ -7,7 +7,7 @@ use fvm_shared::{ActorID, MethodNum};
 use crate::abi::BatchReturn;
 use crate::failure::{forbidden, illegal_argument};
 use crate::method::{CONSTRUCTOR, verifreg};
-use crate::runtime::{Answer, Params, SYSTEM, caller_is, done, reply, resolve, save};
+use crate::runtime::{Answer, Params, SYSTEM, caller_is, done, reply, resolve, save, unhandled};
 
 /// Entry point.
 pub fn invoke(method: MethodNum, params: &Params) -> Answer {
@@ -25,6 +25,10 @@ pub fn invoke(method: MethodNum, params: &Params) -> Answer {
             ids.iter().for_each(|_| results.push(ExitCode::USR_NOT_FOUND));
             reply(&(results, Vec::<()>::new()))
         }
-        _ => Err(forbidden("the verified registry is frozen")),
+        m if verifreg::FROZEN.contains(&m) => {
+            params.some()?;
+            Err(forbidden("the verified registry is frozen"))
+        }
+        _ => unhandled(),
     }
 }

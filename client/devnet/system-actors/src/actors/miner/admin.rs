@@ -10,7 +10,7 @@ use fvm_shared::econ::TokenAmount;
 use super::{burn_and_check, by_controller, info};
 use crate::abi::{ApplyRewardParams, ControlAddresses, MinerConstructorParams};
 use crate::blocks::put;
-use crate::failure::{Result, ensure, illegal_argument, insufficient_funds};
+use crate::failure::{Result, ensure, forbidden, illegal_argument, insufficient_funds};
 use crate::method::account;
 use crate::miner::clock::{Window, first_period};
 use crate::miner::{Info, State, money};
@@ -123,6 +123,32 @@ pub fn get_multiaddrs(params: &Params) -> Answer {
 pub fn get_beneficiary(params: &Params) -> Answer {
     let info = read(params)?.1;
     reply(&((info.beneficiary, info.beneficiary_term), info.pending_beneficiary))
+}
+
+/// The owner proposes another one, which takes the miner by naming itself.
+#[inline(never)]
+pub fn change_owner_address((new,): (Address,)) -> Answer {
+    ensure(new.protocol() == Protocol::ID, || illegal_argument("owner address must be an ID address"))?;
+    let mut state: State = load()?;
+    let mut info = info(&state)?;
+    let caller = Address::new_id(message::caller());
+    match info.pending_owner {
+        Some(pending) if caller != info.owner => {
+            ensure(caller == pending, || forbidden("caller is not the proposed owner"))?;
+            ensure(new == pending, || illegal_argument("expected confirmation of the proposed owner"))?;
+            if info.beneficiary == info.owner {
+                info.beneficiary = pending;
+            }
+            (info.owner, info.pending_owner) = (pending, None);
+        }
+        _ => {
+            ensure(caller == info.owner, || forbidden("caller is not the owner"))?;
+            info.pending_owner = Some(new).filter(|new| *new != info.owner);
+        }
+    }
+    state.info = put(&Store, &info)?;
+    save(&state)?;
+    done()
 }
 
 #[inline(never)]

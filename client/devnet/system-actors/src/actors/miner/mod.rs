@@ -57,6 +57,7 @@ pub fn invoke(method: MethodNum, params: &Params) -> Answer {
         m::INITIAL_PLEDGE => admin::initial_pledge(params),
         m::GENERATE_SECTOR_LOCATION => status::generate_sector_location(params.get()?),
         m::VALIDATE_SECTOR_STATUS => status::validate_sector_status(params.get()?),
+        m::CHANGE_OWNER_ADDRESS | m::CHANGE_OWNER_ADDRESS_EXPORTED => admin::change_owner_address(params.get()?),
         m::GET_NOMINAL_SECTOR_EXPIRATION => status::get_nominal_sector_expiration(params.get()?),
         _ => unhandled(),
     }
