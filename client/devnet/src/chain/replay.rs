@@ -44,7 +44,7 @@ impl Chain {
     }
 
     /// The state that a tipset's messages ran on: its parent's, after the cron of null rounds.
-    fn state_before_messages(&self, before: &TipsetRecord, holder: &TipsetRecord) -> Result<Cid> {
+    pub(super) fn state_before_messages(&self, before: &TipsetRecord, holder: &TipsetRecord) -> Result<Cid> {
         let mut state = before.state;
         let tree = State::at(&self.store, &state)?;
         // The chain's own list of miners has those that came later.
