@@ -233,8 +233,10 @@ impl Store {
         let write = self.begin_write(durable)?;
         {
             let mut tipsets = db(write.open_table(TIPSETS))?;
+            let mut places = db(write.open_table(PLACES))?;
             for record in records {
                 db(tipsets.remove(record.height))?;
+                db(places.remove(key_cid(&[record.block]).to_bytes().as_slice()))?;
             }
         }
         let headers: Vec<Vec<u8>> = records.iter().map(|record| record.block.to_bytes()).collect();
