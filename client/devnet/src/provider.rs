@@ -303,8 +303,12 @@ impl Provider {
         (self.reconciled, self.failed_creations) = (false, 0);
         self.begin(&shop, &mut book, view)?;
         shop.save(&book)?;
-        for (name, _) in book.jobs.iter().filter(|(_, job)| job.stage == Stage::Fetching) {
-            fetching::begin(shop.clone(), &self.runtime, name.clone());
+        for (name, job) in &book.jobs {
+            match job.stage {
+                Stage::Fetching => fetching::begin(shop.clone(), &self.runtime, name.clone()),
+                Stage::Assembling { .. } => uploads::assemble(shop.clone(), &self.runtime, name.clone()),
+                _ => {}
+            }
         }
         Ok(())
     }
