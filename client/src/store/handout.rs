@@ -208,3 +208,6 @@ fn progress_of(state: DealState) -> DealProgress {
         _ => DealProgress::Stored,
     }
 }
+
+#[cfg(test)]
+mod tests;
