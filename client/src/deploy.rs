@@ -110,7 +110,7 @@ impl Deployment {
             }
         };
         match sent {
-            Ok(sent) => deployed(sent),
+            Ok(sent) => deployed(sent).map_err(DeployError::Answer),
             Err(e) => {
                 // Only what can never be executed any more is forgotten; a node that is unwell knows nothing.
                 let over = match &e {
@@ -157,13 +157,12 @@ impl Watch for Journaled<'_> {
     }
 }
 
-fn deployed(sent: Sent) -> Result<Deployed, DeployError> {
+/// Reads what the address manager answered; the error says what is wrong with it.
+fn deployed(sent: Sent) -> Result<Deployed, String> {
     type Created = (ActorID, Option<Address>, BytesDe);
-    let answer = |why: String| DeployError::Answer(why);
-    let (id, _, BytesDe(ethereum)) =
-        from_slice::<Created>(&sent.receipt.return_data).map_err(|e| answer(e.to_string()))?;
-    let address = Address::new_delegated(ETHEREUM, &ethereum).map_err(|e| answer(e.to_string()))?;
-    let ethereum = ethereum.try_into().map_err(|_| answer("an Ethereum address has 20 bytes".into()))?;
+    let (id, _, BytesDe(ethereum)) = from_slice::<Created>(&sent.receipt.return_data).map_err(|e| e.to_string())?;
+    let address = Address::new_delegated(ETHEREUM, &ethereum).map_err(|e| e.to_string())?;
+    let ethereum = ethereum.try_into().map_err(|_| "an Ethereum address has 20 bytes")?;
     Ok(Deployed { address, ethereum, id, sent })
 }
 

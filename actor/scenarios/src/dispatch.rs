@@ -11,8 +11,11 @@ use fvm_shared::ActorID;
 use crate::samples::*;
 use crate::{Body, New, Result};
 
+/// A chain, who owns what is on it, and for each method params that it takes.
+type Scene = (Box<dyn Body>, u64, Vec<(Method, Vec<u8>)>);
+
 /// A chain on which every method has something to work on, and good params for each.
-pub fn scene(new: New<'_>) -> (Box<dyn Body>, u64, Vec<(Method, Vec<u8>)>) {
+pub fn scene(new: New<'_>) -> Scene {
     let mut chain = new();
     let (alice, bob, miner) = (chain.create_account(), chain.create_account(), chain.create_miner());
     let file_id = register(&mut chain, alice, 1);

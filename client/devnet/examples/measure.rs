@@ -158,7 +158,7 @@ fn register(chain: &mut Chain, actor: &Address, senders: u64, count: u64) -> Res
     for (at, key) in keys.iter().enumerate() {
         let first = chain.next_nonce(&key.address())?.context("funded")?;
         for n in 0..count / senders {
-            signed.push((n, registration(key, actor, first + n, (at as u64) << 32 | first + n)?));
+            signed.push((n, registration(key, actor, first + n, ((at as u64) << 32) | (first + n))?));
         }
     }
     // Everybody's first, everybody's second, and so on.

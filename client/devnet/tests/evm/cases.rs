@@ -362,7 +362,7 @@ fn destruction(scene: &mut Scene, probe: EthAddress, child: EthAddress) {
     scene.call("account: the dead", probe, abi("account(address)", &[who(child)]));
     // One made with a salt can be made again.
     let salted = abi("create2(uint256,bytes32)", &[n(6), n(99)]);
-    let twin = *scene.contracts.iter().rev().nth(0).unwrap();
+    let twin = *scene.contracts.last().unwrap();
     scene.call("the twin dies", twin, abi("die(address)", &[who(eth)]));
     scene.call("the twin rises", probe, salted);
     scene.call("the twin lives", twin, abi("number()", &[]));

@@ -111,6 +111,7 @@ impl Scene {
     }
 
     /// Sends a message and records what came of it.
+    #[allow(clippy::too_many_arguments, reason = "the fields of a message, each of which some case sets")]
     pub fn send(
         &mut self,
         name: &str,

@@ -163,8 +163,10 @@ async fn one(stream: &mut TcpStream, request: &str, bytes: &[u8], conduct: Condu
     }
     served.fetch_add(body.len() as u64, Ordering::SeqCst);
     stream.write_all(&body).await.ok()?;
-    while conduct == Conduct::Endless {
-        stream.write_all(&[0; 4096]).await.ok()?;
+    if conduct == Conduct::Endless {
+        loop {
+            stream.write_all(&[0; 4096]).await.ok()?;
+        }
     }
     (body.len() == announced).then_some(())
 }
