@@ -64,7 +64,7 @@ pub(crate) use leaves::{Leaf, Leaves, check_leaf};
 pub(crate) use place::{Child, Extent, MAX_FILE, Wrong, children_of, find_ending, frame_size};
 pub(crate) use varint::{read_uvarint, write_uvarint};
 pub(crate) use walk::{Placed, walk};
-pub(crate) use writer::MAX_FRAME;
+pub(crate) use writer::{BEFORE_ROOT, MAX_FRAME};
 
 /// Why a CAR or its content cannot be read or written.
 #[derive(Debug, thiserror::Error)]

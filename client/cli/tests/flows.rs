@@ -315,12 +315,12 @@ fn a_put_that_is_killed_at_any_moment_goes_on_and_does_nothing_twice() {
     assert!(std::fs::read(alice.path("copy")).unwrap() == std::fs::read(&path).unwrap());
     assert_eq!(alice.ok(&["devnet", "check"])["violations"].as_array().unwrap().len(), 0);
 
-    // The journal of the put, its lock, and where the piece is: nothing else is left.
+    // The journal of the put, its lock, and what is remembered of the piece: nothing else is left.
     let mut left: Vec<String> =
         std::fs::read_dir(&journals).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     left.sort();
     let name = left[0].strip_suffix(".json").expect("the journal is the first").to_string();
-    assert_eq!(left, [format!("{name}.json"), format!("{name}.lock"), "pieces".into()]);
+    assert_eq!(left, [format!("{name}.json"), format!("{name}.lock"), "kept".into(), "pieces".into()]);
 
     // The file's key is in no journal, as it is or in hex.
     let text = std::fs::read(journals.join(format!("{name}.json"))).unwrap();

@@ -13,7 +13,7 @@ use super::{Error, write_uvarint};
 pub const HEADER: usize = 59;
 
 /// DAG-CBOR `{roots: [CID], version: 1}` up to the CID, with its length in front, and behind it.
-const BEFORE_ROOT: &[u8] = b"\x3a\xa2\x65roots\x81\xd8\x2a\x58\x25\x00";
+pub(crate) const BEFORE_ROOT: &[u8] = b"\x3a\xa2\x65roots\x81\xd8\x2a\x58\x25\x00";
 const BEHIND_ROOT: &[u8] = b"\x67version\x01";
 
 /// Gives the header of a CAR with this root.

@@ -18,7 +18,7 @@ use super::journal::{self, Begun, Checkpoint, Finished, Head, Journal, Seen};
 use super::output::comm_p;
 use super::platform::{identity_of, join, open_plain, seen, target_of};
 use super::sealing::{Cutter, LEAF, sealed_size};
-use crate::car::{self, HEADER, Link, Placed, is_leaf};
+use crate::car::{self, BEFORE_ROOT, HEADER, Link, Placed, is_leaf};
 use crate::crypt::{BodyKey, Identity, Recipient};
 use crate::piece::{CommP, Commitment, KEPT_NODE, Saved};
 
@@ -75,8 +75,15 @@ fn adopt(head: &Head) -> Option<NamedTempFile> {
     let file = open_plain(File::options().read(true).write(true), &path).ok()?;
     let about = file.metadata().ok()?;
     let id = identity_of(&about).map(|id| (id.0, id.1))?;
-    (about.is_file() && id == head.part_id).then_some(())?;
+    (about.is_file() && id == head.part_id && is_ours(&file)?).then_some(())?;
     Some(NamedTempFile::from_parts(file, TempPath::try_from_path(path).ok()?))
+}
+
+/// Says whether a file begins as a CAR of ours does, whatever its root. A removed file's number is soon given to another one, which is not ours to touch.
+fn is_ours(mut file: &File) -> Option<bool> {
+    let mut start = Vec::new();
+    file.take(BEFORE_ROOT.len() as u64).read_to_end(&mut start).ok()?;
+    Some(BEFORE_ROOT.starts_with(&start))
 }
 
 /// An earlier pass over the same for the same.
