@@ -80,7 +80,7 @@ fn adopt(head: &Head) -> Option<NamedTempFile> {
 }
 
 /// Says whether a file begins as a CAR of ours does, whatever its root. A removed file's number is soon given to another one, which is not ours to touch.
-fn is_ours(mut file: &File) -> Option<bool> {
+fn is_ours(file: &File) -> Option<bool> {
     let mut start = Vec::new();
     file.take(BEFORE_ROOT.len() as u64).read_to_end(&mut start).ok()?;
     Some(BEFORE_ROOT.starts_with(&start))
