@@ -7,7 +7,7 @@ use bauta_abi::*;
 use bauta_actor::error::Error;
 use bauta_actor::runtime::fake::Chain;
 use bauta_scenarios::bounties::{cancel, claimed_by, refund};
-use bauta_scenarios::dispatch::{outcome, value_for};
+use bauta_scenarios::dispatch::{Call, furnish, outcome, value_for};
 use bauta_scenarios::files::update;
 use bauta_scenarios::samples::*;
 use cid::Cid;
@@ -20,48 +20,11 @@ fn bytes(params: &impl Wire) -> Vec<u8> {
     encode(params).expect("in bounds")
 }
 
-/// A chain on which every method has something to work on, and good params for each.
-fn scene() -> (Chain, u64, Vec<(Method, Vec<u8>)>) {
+/// A chain on which every method has something to work on, who owns it, and good params for each.
+fn scene() -> (Chain, u64, Vec<Call>) {
     let mut chain = Chain::new();
-    let (alice, bob, miner) = (chain.create_account(), chain.create_account(), chain.create_miner());
-    let file_id = register(&mut chain, alice, 1);
-    grant(&mut chain, alice, file_id, grant_spec(bob, Rights::READ, 900)).expect("granted");
-    let bounty = create(&mut chain, alice, terms(1), 1_000).expect("created");
-    seal(&mut chain, miner, 7, 5_000);
-    notify(&mut chain, miner, vec![change(7, 5_000, piece(1), bounty)]).expect("notified");
-    let page = (None, 1);
-    let encoded = vec![
-        (Method::PublishKey, bytes(&PublishKeyParams { recipient: "age1abc".into() })),
-        (Method::GetKey, bytes(&GetKeyParams { address: id(alice) })),
-        (Method::RegisterFile, bytes(&RegisterFileParams { files: vec![file(2)] })),
-        (Method::UpdateFile, bytes(&UpdateFileParams { id: file_id, expected_version: 1, file: file(3) })),
-        (Method::TransferFile, bytes(&TransferFileParams { id: file_id, to: id(bob), wrap: vec![1] })),
-        (Method::RemoveFile, bytes(&RemoveFileParams { id: file_id })),
-        (Method::GetFile, bytes(&GetFileParams { id: file_id })),
-        (Method::ListFiles, bytes(&ListFilesParams { owner: id(alice), cursor: page.0, limit: page.1 })),
-        (
-            Method::GrantAccess,
-            bytes(&GrantAccessParams { id: file_id, grants: vec![grant_spec(bob, Rights::ALL, 200)] }),
-        ),
-        (Method::RevokeAccess, bytes(&RevokeAccessParams { id: file_id, addresses: vec![id(bob)] })),
-        (Method::GetGrant, bytes(&GetGrantParams { id: file_id, address: id(bob) })),
-        (Method::ListGrants, bytes(&ListGrantsParams { id: file_id, cursor: page.0, limit: page.1 })),
-        (Method::ListShared, bytes(&ListSharedParams { address: id(bob), cursor: page.0, limit: page.1 })),
-        (Method::CreateBounty, bytes(&CreateBountyParams { terms: terms(2) })),
-        (Method::FundBounty, bytes(&FundBountyParams { id: bounty })),
-        (Method::SettleBounty, {
-            let aux = LOCATION.to_vec();
-            bytes(&SettleBountyParams { id: bounty, claims: vec![Settlement { claim: 0, aux }] })
-        }),
-        (Method::GetBounty, bytes(&GetBountyParams { id: bounty })),
-        (Method::ListBounties, bytes(&ListBountiesParams { cursor: page.0, limit: page.1 })),
-        (Method::ListBountyClaims, bytes(&ListBountyClaimsParams { id: bounty, cursor: page.0, limit: page.1 })),
-        // Refused in this scene, but not for their form.
-        (Method::ClaimBounty, bytes(&ClaimBountyParams { id: bounty, deal_id: 1 })),
-        (Method::CancelBounty, bytes(&CancelBountyParams { id: bounty })),
-        (Method::RefundBounty, bytes(&RefundBountyParams { id: bounty })),
-    ];
-    (chain, alice, encoded)
+    let (alice, calls) = furnish(&mut chain);
+    (chain, alice, calls)
 }
 
 #[test]

@@ -11,18 +11,23 @@ use fvm_shared::ActorID;
 use crate::samples::*;
 use crate::{Body, New, Result};
 
-/// A chain, who owns what is on it, and for each method params that it takes.
-type Scene = (Box<dyn Body>, u64, Vec<(Method, Vec<u8>)>);
+/// A method, and params that it takes.
+pub type Call = (Method, Vec<u8>);
 
-/// A chain on which every method has something to work on, and good params for each.
-pub fn scene(new: New<'_>) -> Scene {
+fn scene(new: New<'_>) -> (Box<dyn Body>, u64, Vec<Call>) {
     let mut chain = new();
+    let (alice, calls) = furnish(&mut chain);
+    (chain, alice, calls)
+}
+
+/// Gives every method something to work on. Gives who owns it, and good params for each method.
+pub fn furnish(chain: &mut impl Body) -> (u64, Vec<Call>) {
     let (alice, bob, miner) = (chain.create_account(), chain.create_account(), chain.create_miner());
-    let file_id = register(&mut chain, alice, 1);
-    grant(&mut chain, alice, file_id, grant_spec(bob, Rights::READ, 900)).expect("granted");
-    let bounty = create(&mut chain, alice, terms(1), 1_000).expect("created");
-    seal(&mut chain, miner, 7, 5_000);
-    notify(&mut chain, miner, vec![change(7, 5_000, piece(1), bounty)]).expect("notified");
+    let file_id = register(chain, alice, 1);
+    grant(chain, alice, file_id, grant_spec(bob, Rights::READ, 900)).expect("granted");
+    let bounty = create(chain, alice, terms(1), 1_000).expect("created");
+    seal(chain, miner, 7, 5_000);
+    notify(chain, miner, vec![change(7, 5_000, piece(1), bounty)]).expect("notified");
     let page = (None, 1);
     let encoded = vec![
         (Method::PublishKey, bytes(&PublishKeyParams { recipient: "age1abc".into() })),
@@ -55,7 +60,7 @@ pub fn scene(new: New<'_>) -> Scene {
         (Method::CancelBounty, bytes(&CancelBountyParams { id: bounty })),
         (Method::RefundBounty, bytes(&RefundBountyParams { id: bounty })),
     ];
-    (chain, alice, encoded)
+    (alice, encoded)
 }
 
 fn bytes(params: &impl Wire) -> Vec<u8> {
