@@ -52,7 +52,8 @@ impl Local {
     async fn wait_for_providers(&self, count: u64) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
-            let info = self.devnet.info().await?;
+            // Not `Devnet::info`, which would keep the chain from answering others meanwhile.
+            let info = self.devnet.node().devnet_info().await?;
             let ready = info.providers.iter().filter(|provider| provider.url.is_some()).count() as u64;
             if ready >= count {
                 return Ok(());

@@ -84,12 +84,11 @@ pub async fn spawn(config: Config) -> Result<Devnet> {
         if let Some(check) = check {
             chain.set_check(check);
         }
-        let is_new = chain.epoch() == 0 && inhabit.is_some();
         if let Some(inhabit) = inhabit {
             chain.set_duties(inhabit(handle)?);
         }
         // Whoever serves is going to need the actors; whoever answers one command only what that takes.
-        if serves || is_new {
+        if serves {
             chain.compile_beside(handle.waker())?;
         }
         Ok(chain)
@@ -133,8 +132,10 @@ impl Devnet {
         Arc::new(self.service.clone())
     }
 
-    /// What it is and has: network, actor, providers, funded accounts with their keys.
+    /// What it is and has: network, actor, providers, funded accounts with their keys. On demand, what must be done at its
+    /// beginning is done when this returns.
     pub async fn info(&self) -> Result<DevnetInfo> {
+        self.handle().run_and_settle(|_| ()).await?.1?;
         Ok(self.node().devnet_info().await?)
     }
 
