@@ -167,7 +167,7 @@ fn a_disk_that_fills_is_named_and_what_came_is_kept() {
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).args(["-c", &get]);
     command.env("BAUTA_HOME", alice.home.path()).env("BAUTA_RPC_URL", net.url()).current_dir(alice.work.path());
     let run = support::Run::of(command.output().unwrap());
-    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert_eq!(run.code, 10, "{}", run.stderr);
     assert!(run.json()["error"]["message"].as_str().unwrap().contains("out"), "{}", run.json());
     assert!(names(&alice.path("out")).is_empty(), "nothing half-written stays");
     alice.ok(&["get", "1", "-o", "out/big"]);
