@@ -39,7 +39,7 @@ pub struct SectorLife {
 impl<'n> dyn Node + 'n {
     /// The sectors of all miners that were proven with a piece in the epochs `from..=to`; `to` absent means up to the head.
     ///
-    /// Errors: as [`actor_events`](Self::actor_events).
+    /// Errors: as `actor_events`.
     ///
     /// Source: FIP-0083, events `sector-activated` and `sector-updated`.
     pub async fn sectors_with_piece(

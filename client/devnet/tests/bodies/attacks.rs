@@ -319,8 +319,8 @@ fn hostile_bytes_are_malformed_by_every_entry() {
     on_the_contract(|_, mut chain| {
         let alice = chain.create_account();
         let me = Address::new_id(alice);
-        let (_, _, encoded) = dispatch::scene(&|| Box::new(bauta_actor::runtime::fake::Chain::new()) as Box<dyn Body>);
-        for (method, params) in encoded {
+        let (_, calls) = dispatch::furnish(&mut bauta_actor::runtime::fake::Chain::new());
+        for (method, params) in calls {
             for len in (0..params.len()).step_by(29) {
                 let done = invoke(&mut chain, &me, &contract::invocation(method.number(), &params[..len]), 0);
                 let found = (done.exit.value(), contract::rejection(&output(&done)));
