@@ -27,7 +27,7 @@ pub enum Market {
 /// `bauta market ask`.
 #[derive(Debug, Args)]
 pub struct MarketAsk {
-    /// The provider, and where it is reached if the chain does not say: t01000 or t01000=https://sp.example.org.
+    /// The provider, and where it is reached if the chain does not say: t01000 or t01000=URL.
     #[arg(value_name = "ADDRESS[=URL]")]
     pub provider: ProviderArg,
 }
