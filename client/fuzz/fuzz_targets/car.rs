@@ -3,7 +3,7 @@
 
 use std::io::{Cursor, Read};
 
-use bauta_client::car::{CarFile, CarReader, FileStream};
+use bauta_client::car::{Blocks, CarFile, CarReader, FileStream};
 use libfuzzer_sys::fuzz_target;
 
 /// No input is long, but the trees of one may be read again and again.
