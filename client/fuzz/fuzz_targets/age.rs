@@ -46,7 +46,10 @@ fuzz_target!(|bytes: &[u8]| {
             0 => file[at] ^= change[4],
             1 => file.truncate(at),
             2 => file.insert(at, change[4]),
-            _ => file.extend_from_slice(&good[at..good.len().min(at + usize::from(change[4]))]),
+            _ => {
+                let from = at.min(good.len());
+                file.extend_from_slice(&good[from..good.len().min(from + usize::from(change[4]))]);
+            }
         }
     }
     let whole = file == *good;
