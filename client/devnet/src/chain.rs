@@ -38,6 +38,7 @@ use crate::duties::{Duties, Included, Waker};
 use crate::estimate::{self, Prices};
 use crate::genesis::Genesis;
 use crate::invariants::{self, Check};
+use crate::ledger::Ledger;
 use crate::mempool::{Limits, Mempool, Pending, Sender};
 use crate::records::{Changes, NetworkRecord, TipsetRecord};
 use crate::rpc::Filters;
@@ -240,6 +241,11 @@ impl Chain {
     /// Sets what [`Chain::violations`] asks about installed actors' states.
     pub fn set_check(&mut self, check: Check) {
         self.check = Some(check);
+    }
+
+    /// What somebody needs before having a life on this chain.
+    pub(crate) fn lacking(&mut self, duties: &dyn Duties) -> Result<Vec<(Address, TokenAmount)>> {
+        duties.lacking(&Ledger::resting(self))
     }
 
     /// Gives somebody a life on this chain.

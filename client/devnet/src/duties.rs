@@ -103,6 +103,11 @@ pub trait Duties {
         None
     }
 
+    /// What has to be given to whom before they begin; asked once, when the devnet starts.
+    fn lacking(&self, _view: &dyn LedgerView) -> Result<Vec<(Address, TokenAmount)>> {
+        Ok(vec![])
+    }
+
     /// What they know now, to be given back to [`Duties::revert`]. JSON.
     fn remember(&self) -> Value {
         Value::Null

@@ -85,7 +85,11 @@ pub async fn spawn(config: Config) -> Result<Devnet> {
             chain.set_check(check);
         }
         if let Some(inhabit) = inhabit {
-            chain.set_duties(inhabit(handle)?);
+            let duties = inhabit(handle)?;
+            for (address, amount) in chain.lacking(&*duties)? {
+                chain.fund(&address, &amount)?;
+            }
+            chain.set_duties(duties);
         }
         // Whoever serves is going to need the actors; whoever answers one command only what that takes.
         if serves {

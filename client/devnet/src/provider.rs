@@ -7,9 +7,11 @@
 mod book;
 mod conduct;
 mod fetching;
+mod funds;
 mod http;
 mod hunting;
 mod intake;
+mod listening;
 mod market;
 mod messages;
 mod pieces;
@@ -27,7 +29,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use fvm_ipld_encoding::{BytesDe, RawBytes};
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
@@ -37,32 +38,19 @@ use tempfile::TempDir;
 
 use crate::clock;
 use crate::config::Config;
-use crate::deadlines::MinerState;
-use crate::duties::{self, Duties, Ledger, LedgerView};
+use crate::duties::{Duties, Ledger, LedgerView};
 use book::{Book, Stage};
+use funds::MINER_FIL;
+pub use funds::genesis_funds;
 use hunting::Hunter;
-use messages::{CHANGE_MULTIADDRS, CREATE_MINER, GET_MULTIADDRS, POWER};
+use listening::is_announced;
+use messages::{CHANGE_MULTIADDRS, CREATE_MINER, POWER};
 use proving::Proofs;
 use sealing::{News, news};
 use shop::{Outlook, Shop};
 
-/// FIL that a provider's owner begins with.
-const OWNER_FIL: i64 = 1_000_000;
-/// FIL that its worker begins with: for gas and collateral.
-const WORKER_FIL: i64 = 100_000;
-/// FIL that its miner actor gets: 32 GiB take 0.75 FIL of pledge.
-const MINER_FIL: i64 = 500_000;
 /// How often making the miner actor is tried.
 const CREATION_ATTEMPTS: u32 = 3;
-
-/// What genesis has to give the first `count` providers.
-pub fn genesis_funds(count: u64) -> Vec<(Address, TokenAmount)> {
-    let both = |index| {
-        let (owner, worker) = shop::keys(index);
-        [(owner.address(), TokenAmount::from_whole(OWNER_FIL)), (worker.address(), TokenAmount::from_whole(WORKER_FIL))]
-    };
-    (0..count).flat_map(both).collect()
-}
 
 /// All providers of a devnet.
 pub struct Providers {
@@ -327,46 +315,6 @@ impl Provider {
     }
 }
 
-/// Whether the miner's only multiaddr is where we listen. Read from its state, so that no actor has to be compiled for it.
-fn is_announced(shop: &Shop, miner: &Address, view: &dyn LedgerView) -> Result<bool> {
-    let here = bauta_client::deal::http_multiaddr(shop.socket);
-    let known = match multiaddrs(view, miner) {
-        Some(known) => known,
-        None => {
-            let known = view.query(miner, miner, GET_MULTIADDRS, RawBytes::default())?;
-            let (known,): (Vec<BytesDe>,) = known.ok()?.value.deserialize()?;
-            known
-        }
-    };
-    Ok(known.len() == 1 && known[0].0 == here)
-}
-
-fn multiaddrs(view: &dyn LedgerView, miner: &Address) -> Option<Vec<BytesDe>> {
-    type Term = (TokenAmount, TokenAmount, ChainEpoch);
-    type Change = (Address, TokenAmount, ChainEpoch, bool, bool);
-    type Worker = (Address, ChainEpoch);
-    /// A miner's `MinerInfo`: the multiaddrs are the sixth.
-    type Info = (
-        Address,
-        Address,
-        Vec<Address>,
-        Option<Worker>,
-        BytesDe,
-        Vec<BytesDe>,
-        i64,
-        u64,
-        u64,
-        ChainEpoch,
-        Option<Address>,
-        Address,
-        Term,
-        Option<Change>,
-    );
-    let state: MinerState = duties::state(view, miner).ok()??;
-    let info: Info = fvm_ipld_encoding::from_slice(&view.object(&state.0).ok()??).ok()?;
-    Some(info.5)
-}
-
 impl Duties for Providers {
     fn next(&mut self, view: &dyn LedgerView) -> Option<ChainEpoch> {
         self.all.iter_mut().filter_map(|provider| noted(provider.next(view))).min()
@@ -393,6 +341,12 @@ impl Duties for Providers {
             _ => return Some(Err(anyhow!("{method} takes a miner and what to do"))),
         };
         Some(self.find(miner).and_then(|provider| provider.obey(order, detail, view)))
+    }
+
+    fn lacking(&self, view: &dyn LedgerView) -> Result<Vec<(Address, TokenAmount)>> {
+        let is_new = |book: &Book| book.miner.is_none() && book.creation.is_none();
+        let founding = self.all.iter().filter(|provider| is_new(&provider.shop.lock()));
+        funds::lacking(founding.map(|provider| &*provider.shop), view)
     }
 
     fn remember(&self) -> Value {
