@@ -73,7 +73,11 @@ async fn write(context: &mut Context, state: &Path, out: &mut (dyn Write + Send)
             Ok(Exported::of(epoch, head, state, tipsets, blocks))
         }
         Err(StoreError::InUse(_)) => {
-            let node = context.running_devnet().await?;
+            // Several devnets may run on this machine: the one that is asked has to be the one of this folder.
+            let node = context.reached_devnet().await?.ok_or_else(|| local::busy(state))?;
+            if node.devnet_info().await?.state != Some(state.canonicalize()?) {
+                return Err(local::busy(state));
+            }
             let made = node.devnet_export().await?;
             let mut written = 0;
             while written < made.size {

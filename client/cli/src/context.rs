@@ -165,15 +165,31 @@ impl Context {
         })
     }
 
-    /// The devnet that runs, else the same chain in this process.
-    async fn local(&mut self) -> anyhow::Result<(Arc<dyn Node>, Network)> {
+    /// A devnet that runs in another process, if one is reached.
+    pub async fn reached_devnet(&mut self) -> anyhow::Result<Option<Arc<dyn Node>>> {
+        match self.named_network()? {
+            Some(Network::Local) => self.listening().await,
+            _ => self.running_devnet().await.map(Some),
+        }
+    }
+
+    /// The devnet at the local network's URL.
+    async fn listening(&self) -> anyhow::Result<Option<Arc<dyn Node>>> {
         let endpoint = self.config.endpoint(&Network::Local)?.expect("the local network has a default URL");
         if listens(&endpoint).await {
             let node = HttpNode::new(endpoint, Network::Local.prefix(), HttpSettings::default())?;
             // Something else may listen there, a Lotus node for instance.
             if (&node as &dyn Node).network_name().await.is_ok_and(|name| name == LOCAL_NODE_NAME) {
-                return Ok((Arc::new(node), Network::Local));
+                return Ok(Some(Arc::new(node)));
             }
+        }
+        Ok(None)
+    }
+
+    /// The devnet that runs, else the same chain in this process.
+    async fn local(&mut self) -> anyhow::Result<(Arc<dyn Node>, Network)> {
+        if let Some(node) = self.listening().await? {
+            return Ok((node, Network::Local));
         }
         let local = Local::open(&self.home.devnet()).await?;
         let node = local.node();
@@ -181,7 +197,7 @@ impl Context {
         Ok((node, Network::Local))
     }
 
-    /// Opens no chain in this process: the devnet that is asked for has to run.
+    /// The local network's node, wherever its chain runs; other networks have no time to steer.
     pub async fn running_devnet(&mut self) -> anyhow::Result<Arc<dyn Node>> {
         let (node, network) = self.node().await?;
         if network == Network::Local {

@@ -107,7 +107,8 @@ pub fn lock(state: &Path) -> anyhow::Result<Lock> {
     }
 }
 
-fn busy(state: &Path) -> anyhow::Error {
+/// Somebody else runs the chain of a folder.
+pub fn busy(state: &Path) -> anyhow::Error {
     Failure::because(
         crate::exit::Exit::Network,
         format!("another process runs the chain in {}: reach it with --rpc-url", state.display()),

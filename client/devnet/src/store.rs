@@ -77,6 +77,8 @@ enum File {
 /// A block store over an embedded database; not for more than one thread.
 pub struct Store {
     file: File,
+    /// Where it lies, links resolved; none in memory.
+    folder: Option<PathBuf>,
     overlay: RefCell<HashMap<Cid, Vec<u8>>>,
     cache: RefCell<Cache>,
     reader: RefCell<Option<Reader>>,
@@ -109,7 +111,11 @@ impl Store {
         std::fs::create_dir_all(folder).map_err(|e| StoreError::Folder(folder.to_owned(), e))?;
         let path = folder.join(FILE);
         match Database::create(&path) {
-            Ok(database) => Self::new(database),
+            Ok(database) => {
+                let mut store = Self::new(database)?;
+                store.folder = folder.canonicalize().ok();
+                Ok(store)
+            }
             Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::InUse(folder.to_owned())),
             Err(e) => Err(StoreError::Database(e.into())),
         }
@@ -126,6 +132,11 @@ impl Store {
             Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::InUse(folder.to_owned())),
             Err(e) => Err(StoreError::Database(e.into())),
         }
+    }
+
+    /// The folder that it lies in; none for a chain in memory.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
     }
 
     /// True if a folder holds a chain.
@@ -161,6 +172,7 @@ impl Store {
     fn over(file: File, states: u64) -> Self {
         Self {
             file,
+            folder: None,
             overlay: Default::default(),
             cache: Default::default(),
             reader: Default::default(),

@@ -1,5 +1,7 @@
 //! The calls that only Bauta's devnet answers.
 
+use std::path::PathBuf;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cid::Cid;
@@ -24,6 +26,9 @@ pub struct DevnetInfo {
     /// Where it serves JSON-RPC; `null` when it only runs in process.
     #[serde(default)]
     pub rpc_url: Option<String>,
+    /// The folder of its chain, as its machine names it; `null` for a chain in memory.
+    #[serde(default)]
+    pub state: Option<PathBuf>,
     /// The present epoch.
     pub epoch: ChainEpoch,
     /// Bauta's actor, once it is installed.
@@ -152,15 +157,26 @@ pub struct ProviderSettings {
     pub taking: Option<Taking>,
 }
 
+/// Ten days of epochs: they pass in about a second, in many times that with hundreds of sectors.
+const MINED_AT_ONCE: ChainEpoch = 10 * 2_880;
+/// Ten years of epochs, above which a devnet refuses.
+const MOST_MINED: ChainEpoch = 10_512_000;
+
 impl<'n> dyn Node + 'n {
     /// What the devnet tells about itself.
     pub async fn devnet_info(&self) -> Result<DevnetInfo, NodeError> {
         self.call("Devnet.Info", json!([])).await
     }
 
-    /// Moves time by `epochs`.
+    /// Moves time by `epochs`. What takes longer than a node may take to answer is asked for part by part.
     pub async fn devnet_mine(&self, epochs: ChainEpoch) -> Result<(), NodeError> {
-        self.request("Devnet.Mine", json!([epochs])).await.map(drop)
+        let mut left = epochs;
+        // More than a devnet passes at once is its own to refuse, as a whole.
+        while left > MINED_AT_ONCE && epochs <= MOST_MINED {
+            self.request("Devnet.Mine", json!([MINED_AT_ONCE])).await?;
+            left -= MINED_AT_ONCE;
+        }
+        self.request("Devnet.Mine", json!([left])).await.map(drop)
     }
 
     /// Remembers this moment, and gives its number.

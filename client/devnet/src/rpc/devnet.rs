@@ -48,6 +48,7 @@ pub(crate) fn describe(chain: &Chain, url: Option<String>) -> Result<DevnetInfo,
         network_name: network.name.clone(),
         chain_id: network.chain_id,
         rpc_url: url,
+        state: chain.store().folder().map(Into::into),
         epoch: chain.epoch(),
         actor: network.installed.last().map(|(id, _)| fvm_shared::address::Address::new_id(*id)),
         providers: serde_json::from_value(providers)
