@@ -266,7 +266,7 @@ fn the_contract_is_deployed_once_and_does_everything() {
     bob.ok(&["get", "1", "--actor", actor]);
     assert_eq!(std::fs::read(bob.path("tree/letter.txt")).unwrap(), b"dear bob");
     alice.ok(&["put", "tree", "--update", "1"]);
-    alice.fails(1, &["bounty", "refund", "9"]);
+    alice.fails(4, &["bounty", "refund", "9"]);
 }
 
 #[test]

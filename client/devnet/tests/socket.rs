@@ -103,6 +103,53 @@ async fn every_tipset_is_told_in_order_until_the_subscription_ends() {
     assert_eq!(socket.hear().await["id"], json!(8), "no tipset is told any more");
 }
 
+/// Takes what is told until the row of tipsets ends in one; gives how many were reverted.
+async fn follow(socket: &mut Socket, row: &mut Vec<Value>, until: &Value) -> usize {
+    let mut reverts = 0;
+    while row.last() != Some(until) {
+        for change in socket.hear().await["params"][1].as_array().unwrap() {
+            let (key, parent) = (change["Val"]["Cids"].clone(), &change["Val"]["Blocks"][0]["Parents"]);
+            if change["Type"] == "revert" {
+                assert_eq!(row.pop(), Some(key));
+                assert_eq!(row.last(), Some(parent));
+                reverts += 1;
+            } else {
+                assert_eq!((&change["Type"], row.last()), (&json!("apply"), Some(parent)));
+                row.push(key);
+            }
+        }
+    }
+    reverts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_revert_undoes_is_told_from_the_head_down_before_what_comes_instead() {
+    let devnet = devnet().await;
+    let node = devnet.node();
+    let mut socket = Socket::to(&devnet).await;
+    socket.say(json!({ "id": 1, "method": "Filecoin.ChainNotify", "params": [] })).await;
+    assert!(socket.hear().await["result"].is_u64());
+    assert_eq!(socket.hear().await["params"][1][0]["Type"], json!("current"));
+
+    let snapshot = node.devnet_snapshot().await.unwrap();
+    let kept = node.chain_head().await.unwrap();
+    send(&*node, account_key(1).address(), 0, RawBytes::default()).await;
+    node.devnet_mine(50).await.unwrap();
+    // Who follows the words alone ends where the chain is.
+    let mut row = vec![json!(kept.cids)];
+    let undone = node.chain_head().await.unwrap();
+    assert_eq!(follow(&mut socket, &mut row, &json!(undone.cids)).await, 0);
+    assert_eq!(row.len(), 4);
+
+    assert!(node.devnet_revert(Some(snapshot + 1)).await.unwrap_err().to_string().contains("there is no snapshot"));
+    assert_eq!(node.devnet_revert(Some(snapshot)).await.unwrap(), snapshot);
+    assert_eq!(node.chain_head().await.unwrap(), kept);
+    node.devnet_mine(7).await.unwrap();
+    let head = node.chain_head().await.unwrap();
+    let reverts = follow(&mut socket, &mut row, &json!(head.cids)).await;
+    assert_eq!((row.len(), reverts), (2, 3), "one tipset instead of three");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_told_as_they_happen() {
     let devnet = devnet().await;

@@ -12,10 +12,13 @@ use tempfile::TempDir;
 
 pub const BAUTA: &str = env!("CARGO_BIN_EXE_bauta");
 
-/// The binary without anything of the surrounding environment.
+/// The binary without anything of the surrounding environment but the bundle that the tests are to run on.
 pub fn bauta() -> Command {
     let mut command = Command::new(BAUTA);
     command.env_clear().stdin(Stdio::null());
+    if let Some(bundle) = std::env::var_os("BAUTA_BUNDLE").filter(|bundle| !bundle.is_empty()) {
+        command.env("BAUTA_BUNDLE", std::path::absolute(bundle).unwrap());
+    }
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
@@ -62,12 +65,21 @@ pub struct Net {
 impl Net {
     pub fn start(extra: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (child, banner) = Self::run(&folder, "127.0.0.1:0", extra);
+        let (child, banner) = Self::run(&folder, "127.0.0.1:0", extra, Stdio::null());
         Self { child, banner, folder, extra: extra.iter().map(|arg| arg.to_string()).collect() }
     }
 
-    fn run(folder: &TempDir, listen: &str, extra: &[&str]) -> (Child, Value) {
+    /// One that reads a file from stdin.
+    pub fn fed(extra: &[&str], stdin: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stdin = std::fs::File::open(stdin).unwrap().into();
+        let (child, banner) = Self::run(&folder, "127.0.0.1:0", extra, stdin);
+        Self { child, banner, folder, extra: extra.iter().map(|arg| arg.to_string()).collect() }
+    }
+
+    fn run(folder: &TempDir, listen: &str, extra: &[&str], stdin: Stdio) -> (Child, Value) {
         let mut command = bauta();
+        command.stdin(stdin);
         command.env("BAUTA_HOME", folder.path()).args(["devnet", "--listen", listen, "--json"]).args(extra);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -86,7 +98,7 @@ impl Net {
     pub fn again(&mut self) {
         let listen = self.url().trim_start_matches("http://").split('/').next().unwrap().to_string();
         let extra: Vec<&str> = self.extra.iter().map(String::as_str).collect();
-        (self.child, self.banner) = Self::run(&self.folder, &listen, &extra);
+        (self.child, self.banner) = Self::run(&self.folder, &listen, &extra, Stdio::null());
     }
 
     /// Where it keeps its state.

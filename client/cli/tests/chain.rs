@@ -1,0 +1,233 @@
+//! The life of a local chain by the binary: out into a file, on from a file, back to a moment, and one writer at a time.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use support::{Net, Run, User, noise, tree};
+
+/// The folder's chain into a file.
+fn exported(user: &User, state: &Path, file: &str) -> Value {
+    user.ok(&["devnet", "--state", state.to_str().unwrap(), "--export", file])
+}
+
+fn head(net: &Net) -> Value {
+    net.rpc("Filecoin.ChainHead", &json!([]))
+}
+
+#[test]
+fn a_chain_goes_out_while_it_runs_and_afterwards_and_on_elsewhere() {
+    let mut net = Net::start(&["--providers", "1"]);
+    let state = net.state();
+    let alice = User::on(&net);
+    alice.ok(&["init"]);
+    alice.write("note.txt", b"kept");
+    alice.ok(&["put", "note.txt"]);
+
+    // While it runs, the devnet writes it; to a pipe nothing but the file.
+    let running = exported(&alice, &state, "running.car");
+    assert_eq!(running["head"], head(&net)["Cids"][0]["/"]);
+    assert_eq!(running["bytes"], std::fs::metadata(alice.path("running.car")).unwrap().len());
+    let piped = alice.run(&["devnet", "--state", state.to_str().unwrap(), "--export", "-"]);
+    assert_eq!((piped.code, piped.stdout), (0, std::fs::read(alice.path("running.car")).unwrap()), "{}", piped.stderr);
+    // Nothing is overwritten unless it is forced.
+    let here = state.to_str().unwrap();
+    alice.fails(1, &["devnet", "--state", here, "--export", "running.car"]);
+    alice.ok(&["devnet", "--state", here, "--export", "running.car", "--force"]);
+    // Another devnet than the one of the folder is not mistaken for it, and none is begun instead.
+    let other = Net::start(&["--providers", "0"]);
+    let stranger = User::on(&other);
+    let said = stranger.fails(5, &["devnet", "--state", here, "--export", "wrong.car"]);
+    assert!(said.contains("another process runs the chain") && said.contains("--rpc-url"), "{said}");
+    assert!(!stranger.path("wrong.car").exists());
+    assert_eq!(tree(stranger.home.path()), []);
+
+    assert_eq!(net.stop(), 0);
+    let stopped = exported(&alice, &state, "stopped.car");
+    assert!(stopped["epoch"].as_i64() >= running["epoch"].as_i64());
+    assert_eq!(exported(&alice, &state, "again.car")["head"], stopped["head"], "looking changes nothing");
+    assert_eq!(std::fs::read(alice.path("again.car")).unwrap(), std::fs::read(alice.path("stopped.car")).unwrap());
+
+    // From the file and from a pipe the same chain goes on, with the same files in it.
+    let file = alice.path("stopped.car");
+    let imported = Net::start(&["--providers", "0", "--import", file.to_str().unwrap()]);
+    let fed = Net::fed(&["--providers", "0", "--import", "-"], &file);
+    for net in [&imported, &fed] {
+        assert_eq!(head(net)["Cids"][0]["/"], stopped["head"]);
+        alice.ok(&["mine", "5", "--rpc-url", &net.url()]);
+        assert_eq!(head(net)["Height"].as_i64().unwrap(), stopped["epoch"].as_i64().unwrap() + 5);
+        assert_eq!(alice.ok(&["ls", "--rpc-url", &net.url()])["files"].as_array().unwrap().len(), 1);
+        assert_eq!(alice.ok(&["devnet", "check", "--rpc-url", &net.url()])["violations"], json!([]));
+    }
+    assert_eq!(head(&imported), head(&fed));
+    // New providers begin there, and take deals.
+    let peopled = Net::start(&["--providers", "1", "--import", file.to_str().unwrap()]);
+    let bob = User::on(&peopled);
+    bob.ok(&["init"]);
+    bob.write("more.txt", &noise(3_000));
+    assert_eq!(bob.ok(&["put", "more.txt"])["file_id"], 2);
+    assert_eq!(bob.run(&["get", "2", "-o", "-"]).stdout, noise(3_000));
+}
+
+#[test]
+fn what_is_no_whole_snapshot_is_refused_and_leaves_nothing() {
+    let mut net = Net::start(&["--providers", "0"]);
+    assert_eq!(net.stop(), 0);
+    let user = User::alone();
+    exported(&user, &net.state(), "good.car");
+    let good = std::fs::read(user.path("good.car")).unwrap();
+    let begin = |state: &str, file: &str| -> Run {
+        let args = ["devnet", "--state", state, "--import", file, "--listen", "127.0.0.1:0", "--providers", "0"];
+        user.run(&[&args[..], &["--json"]].concat())
+    };
+    let mut changed = good.clone();
+    changed[good.len() / 2] ^= 1;
+    user.write("changed.car", &changed);
+    user.write("cut.car", &good[..good.len() - 1]);
+    user.write("half.car", &good[..good.len() / 2]);
+    user.write("text.car", b"this is no CAR");
+    user.write("empty.car", b"");
+    user.write("file", &noise(5_000));
+    user.ok(&["pack", "file", "-o", "foreign.car", "--recipient", RECIPIENT]);
+    let before = tree(user.work.path());
+    for (file, code) in [
+        ("changed.car", 7),
+        ("cut.car", 7),
+        ("half.car", 7),
+        ("text.car", 7),
+        ("empty.car", 7),
+        ("foreign.car", 7),
+        ("missing.car", 4),
+        (".", 1),
+    ] {
+        let run = begin("new/state", file);
+        assert_eq!(run.code, code, "{file}: {}", run.stderr);
+        run.json();
+        let now: Vec<_> = tree(user.work.path()).into_iter().filter(|(path, _)| !is_room(path)).collect();
+        assert!(now == before, "{file} leaves something: {:?}", now.iter().map(|(path, _)| path).collect::<Vec<_>>());
+    }
+    // Nor is one taken with a bundle that is none.
+    let bundle = user.write("bundle.car", &good);
+    let args = ["devnet", "--state", "new/state", "--import", "good.car", "--bundle", &bundle];
+    assert_ne!(user.run(&[&args[..], &["--listen", "127.0.0.1:0", "--json"]].concat()).code, 0);
+    assert!(!user.path("new/state").exists());
+
+    // A folder with a chain stays as it is; so does one without, which has none to export.
+    let state = net.state();
+    let before = tree(&state);
+    let run = begin(state.to_str().unwrap(), "good.car");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.json()["error"]["message"].as_str().unwrap().contains("holds a chain already"));
+    assert!(tree(&state) == before);
+    user.fails(4, &["devnet", "--state", "nothing", "--export", "none.car"]);
+    assert!(!user.path("none.car").exists() && !user.path("nothing").exists());
+    user.fails(2, &["devnet", "--export", "a.car", "--import", "good.car"]);
+    // And the good one is good.
+    let good = user.path("good.car");
+    Net::start(&["--providers", "0", "--import", good.to_str().unwrap()]);
+}
+
+const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
+/// The folder above the state folder, and the lock in it: they are made first, and hold nothing.
+fn is_room(path: &Path) -> bool {
+    path == Path::new("new") || path == Path::new("new/state.lock")
+}
+
+#[test]
+fn one_process_writes_and_the_next_is_told_where_to_turn() {
+    let net = Net::start(&["--providers", "0"]);
+    let user = User::alone();
+    let state = net.state();
+    let state = state.to_str().unwrap();
+    let before = head(&net);
+    for extra in [&[][..], &["--import", "whatever.car"]] {
+        let args = ["devnet", "--state", state, "--listen", "127.0.0.1:0"];
+        let said = user.fails(5, &[&args[..], extra].concat());
+        assert_eq!(said, format!("another process runs the chain in {state}: reach it with --rpc-url"));
+    }
+    assert_eq!(head(&net), before);
+    // As its own user, by its own folder's lock, which a killed one does not keep.
+    let mut net = net;
+    net.kill();
+    net.again();
+    assert_eq!(head(&net)["Height"], before["Height"]);
+}
+
+#[test]
+fn a_revert_takes_back_deals_and_payments_and_both_can_be_had_again() {
+    let net = Net::start(&[]);
+    let alice = User::on(&net);
+    alice.ok(&["init"]);
+    alice.write("data.bin", &noise(200_000));
+    let provider = net.provider(0);
+    alice.ok(&["put", "data.bin", "--provider", &provider]);
+    for index in 0..2 {
+        alice.ok(&["devnet", "provider", &net.provider(index), "--hunting", "off"]);
+    }
+    let terms = ["--reward", "2", "--replicas", "1", "--duration", "180d", "--deadline", "30d"];
+    alice.ok(&[&["bounty", "create", "1"][..], &terms].concat());
+    assert!(alice.fails(1, &["devnet", "revert"]).contains("there is no snapshot"));
+    let taken = alice.ok(&["devnet", "snapshot"]);
+    let id = taken["snapshot"].as_u64().unwrap().to_string();
+
+    let earn = || {
+        alice.ok(&["devnet", "provider", &provider, "take", "1"]);
+        let claimed = || alice.ok(&["bounty", "claims", "1"])["claims"].as_array().unwrap().len();
+        for _ in 0..50 {
+            if claimed() > 0 {
+                break;
+            }
+            alice.ok(&["mine", "10"]);
+        }
+        assert_eq!(claimed(), 1);
+        alice.ok(&["mine", "90d"]);
+        let paid = alice.ok(&["bounty", "settle", "1"])["paid"].as_str().unwrap().parse::<u128>().unwrap();
+        let bounty = alice.ok(&["bounty", "show", "1"]);
+        assert_eq!(bounty["paid"], paid.to_string(), "{bounty}");
+        paid
+    };
+    let first = earn();
+    alice.write("later.bin", &noise(100_000));
+    let later = alice.ok(&["put", "later.bin", "--provider", &provider]);
+    assert_eq!(later["file_id"], 2);
+
+    let unknown = alice.fails(1, &["devnet", "revert", "77"]);
+    assert!(unknown.contains("there is no snapshot 77"), "{unknown}");
+    let back = alice.ok(&["devnet", "revert", &id]);
+    assert_eq!((&back["snapshot"], &back["epoch"]), (&taken["snapshot"], &taken["epoch"]));
+    alice.fails(1, &["devnet", "revert", &id]);
+    alice.fails(4, &["info", "2"]);
+    let bounty = alice.ok(&["bounty", "show", "1"]);
+    assert_eq!((&bounty["paid"], &bounty["escrowed"]), (&"0".into(), &"2000000000000000000".into()), "{bounty}");
+    assert_eq!(alice.ok(&["bounty", "claims", "1"])["claims"], json!([]));
+    assert_eq!(alice.ok(&["devnet", "check"])["violations"], json!([]));
+
+    // The providers have forgotten, too: the same is earned once more, not twice, and new deals go through.
+    let second = earn();
+    assert!(first.abs_diff(second) < first / 20, "{first} and {second}");
+    let net_paid = second + alice.ok(&["bounty", "settle", "1"])["paid"].as_str().unwrap().parse::<u128>().unwrap();
+    assert_eq!(alice.ok(&["bounty", "show", "1"])["paid"], net_paid.to_string());
+    alice.write("other.bin", &noise(150_000));
+    assert_eq!(alice.ok(&["put", "other.bin", "--provider", &provider])["file_id"], 2);
+    assert_eq!(alice.run(&["get", "2", "-o", "-"]).stdout, noise(150_000));
+    assert_eq!(alice.ok(&["devnet", "check"])["violations"], json!([]));
+}
+
+#[test]
+fn half_a_year_with_sectors_passes_through_http() {
+    let net = Net::start(&["--providers", "2"]);
+    let alice = User::on(&net);
+    alice.ok(&["init"]);
+    alice.write("data.bin", &noise(50_000));
+    alice.ok(&["put", "data.bin", "--copies", "2"]);
+    let passed = alice.ok(&["mine", "180d"]);
+    assert!(passed["to"].as_i64().unwrap() >= passed["from"].as_i64().unwrap() + 180 * 2880);
+    assert_eq!(alice.ok(&["devnet", "check"])["violations"], json!([]));
+    // More than ten years at once is refused as a whole.
+    let said = alice.fails(1, &["mine", "10512001"]);
+    assert!(said.contains("at most 10512000 epochs"), "{said}");
+    assert!(head(&net)["Height"].as_i64().unwrap() < 200 * 2880);
+}
