@@ -66,8 +66,8 @@ fn text() -> String {
     let mut text = String::from(
         "# Gas\n\nMillions of gas a message costs on states with 0, 1,000 and 100,000 entries of each kind, and FIL at base fees of 100 attoFIL,\n\
          100,000 attoFIL and 1 nanoFIL among 1,000 entries. Views are free when they are asked by a node (`StateCall`, `eth_call`); their gas is what\n\
-         another actor pays. `actor.json` and `growth.json`: the Wasm, on our own system actors. `contract.json` and `contract-growth.json`: the\n\
-         contract, on official built-in actors v18 with fake proofs. Written by `client/devnet/tests/gas`.\n\n\
+         another actor pays. `actor.json` and `growth.json`: the Wasm, on our own system actors (`actor-official.json`: on\n\
+         official ones). `contract.json` and `contract-growth.json`: the contract, on official built-in actors with fake proofs. Written by `client/devnet/tests/gas`.\n\n\
          Among 1,000 and 100,000 files the contract's RegisterFile is the eighth of a row, which moves the seven before it: see the means below.\n\n\
          | method | Wasm 0 | 1,000 | 100,000 | contract 0 | 1,000 | 100,000 | Wasm, FIL | contract, FIL |\n\
          |---|---|---|---|---|---|---|---|---|\n",
