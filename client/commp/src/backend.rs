@@ -39,6 +39,8 @@ mod sha_ni;
 pub(crate) use arm_sha2::digest;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::hash_streams;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use sha_ni::digest_pair;
 
 use std::fmt;
 use std::str::FromStr;

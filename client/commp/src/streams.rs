@@ -21,7 +21,8 @@ const SAMPLE: usize = 4 * STAGE;
 pub const MESSAGES_AT_ONCE: usize = STREAMS;
 
 /// Hashes each message with SHA-256. Runs of messages of one length, a multiple of 512 bytes, go through the vector unit side by
-/// side where that is faster here: more than three times as fast as one by one when there are [`MESSAGES_AT_ONCE`].
+/// side where that is faster here: up to three times as fast as one by one when there are [`MESSAGES_AT_ONCE`]. Two of one length, a
+/// multiple of 64, share the CPU's SHA instructions.
 ///
 /// Which way is faster is measured once, in less than a millisecond.
 pub fn sha256_each(messages: &[&[u8]]) -> Vec<[u8; 32]> {
@@ -33,10 +34,27 @@ pub fn sha256_each(messages: &[&[u8]]) -> Vec<[u8; 32]> {
         let fits = size > 0 && size.is_multiple_of(STAGE);
         match (fits && run > 1 && run >= enough()).then(|| side_by_side(&rest[..run])).flatten() {
             Some(found) => digests.extend_from_slice(&found[..run]),
-            None => digests.extend(rest[..run].iter().map(|message| one(message))),
+            None => {
+                for messages in rest[..run].chunks(2) {
+                    match pair(messages) {
+                        Some(both) => digests.extend(both),
+                        None => digests.extend(messages.iter().map(|message| one(message))),
+                    }
+                }
+            }
         }
     }
     digests
+}
+
+/// Hashes two messages at once, where the CPU has a way.
+fn pair(messages: &[&[u8]]) -> Option<[[u8; 32]; 2]> {
+    #[cfg(target_arch = "x86_64")]
+    if let [first, second] = messages {
+        return crate::backend::digest_pair([first, second]);
+    }
+    _ = messages;
+    None
 }
 
 fn one(message: &[u8]) -> [u8; 32] {
@@ -68,7 +86,11 @@ fn enough() -> usize {
             return usize::MAX;
         }
         let all = shortest(|| _ = black_box(side_by_side(black_box(&[&sample]))));
-        let each = shortest(|| _ = black_box(one(black_box(&sample))));
+        // One of two, where they go together.
+        let each = match pair(&[&sample, &sample]) {
+            Some(_) => shortest(|| _ = black_box(pair(black_box(&[&sample, &sample])))) / 2,
+            None => shortest(|| _ = black_box(one(black_box(&sample)))),
+        };
         (all.as_nanos() / each.as_nanos().max(1) + 1).try_into().unwrap_or(usize::MAX)
     })
 }

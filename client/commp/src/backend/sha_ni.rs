@@ -5,6 +5,8 @@
     reason = "SHA instructions have no safe form; every pointer comes from a slice whose length is checked beside it"
 )]
 
+mod streams;
+
 use core::arch::x86_64::*;
 
 use super::Kernel;
@@ -43,6 +45,18 @@ pub(super) fn try_hash_layer_from(nodes: &mut [Commitment], from: usize) -> bool
     available
 }
 
+/// Hashes two messages of one length, a multiple of 64. `None` where the CPU has not the instructions.
+pub(crate) fn digest_pair(messages: [&[u8]; 2]) -> Option<[[u8; 32]; 2]> {
+    let fits = messages[0].len() == messages[1].len() && messages[0].len().is_multiple_of(64);
+    if !fits || !is_available() {
+        return None;
+    }
+    let mut digests = [[0; 32]; 2];
+    // SAFETY: the features are there, and both messages are of this size.
+    unsafe { streams::hash(messages.map(<[u8]>::as_ptr), messages[0].len(), &mut digests) };
+    Some(digests)
+}
+
 #[target_feature(enable = "sha,avx2")]
 fn lane_roots_here(batch: &Batch, roots: &mut [Commitment; LANES]) {
     lane_roots_by_layers(batch, roots, |nodes| hash_layer_from(nodes, 0));
@@ -73,30 +87,10 @@ fn hash_layer_from(nodes: &mut [Commitment], from: usize) {
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
 unsafe fn hash<const N: usize>(messages: *const [u8; 64], nodes: *mut Commitment) {
-    // Swaps the bytes of each word: SHA-256 is big-endian.
-    let swap = _mm_set_epi64x(0x0c0d0e0f_08090a0b, 0x04050607_00010203);
-    // The instructions want the state as ABEF and CDGH.
-    let dcba = _mm_loadu_si128(IV.as_ptr().cast());
-    let hgfe = _mm_loadu_si128(IV.as_ptr().add(4).cast());
-    let (cdab, efgh) = (_mm_shuffle_epi32(dcba, 0xb1), _mm_shuffle_epi32(hgfe, 0x1b));
-    let iv = [_mm_alignr_epi8(cdab, efgh, 8), _mm_blend_epi16(efgh, cdab, 0xf0)];
-
-    let mut w: [[__m128i; 4]; N] = core::array::from_fn(|l| {
-        core::array::from_fn(|j| _mm_shuffle_epi8(_mm_loadu_si128(messages.add(l).cast::<__m128i>().add(j)), swap))
-    });
+    let iv = initial();
+    let mut w: [[__m128i; 4]; N] = core::array::from_fn(|l| load(messages.add(l).cast()));
     let (mut abef, mut cdgh) = ([iv[0]; N], [iv[1]; N]);
-    for g in 0..16 {
-        for l in 0..N {
-            let kw = _mm_add_epi32(w[l][g % 4], _mm_loadu_si128(K.as_ptr().add(4 * g).cast()));
-            cdgh[l] = _mm_sha256rnds2_epu32(cdgh[l], abef[l], kw);
-            abef[l] = _mm_sha256rnds2_epu32(abef[l], cdgh[l], _mm_shuffle_epi32(kw, 0x0e));
-            if g < 12 {
-                let next = _mm_sha256msg1_epu32(w[l][g % 4], w[l][(g + 1) % 4]);
-                let next = _mm_add_epi32(next, _mm_alignr_epi8(w[l][(g + 3) % 4], w[l][(g + 2) % 4], 4));
-                w[l][g % 4] = _mm_sha256msg2_epu32(next, w[l][(g + 3) % 4]);
-            }
-        }
-    }
+    rounds(&mut abef, &mut cdgh, &mut w);
     for l in 0..N {
         abef[l] = _mm_add_epi32(abef[l], iv[0]);
         cdgh[l] = _mm_add_epi32(cdgh[l], iv[1]);
@@ -112,11 +106,59 @@ unsafe fn hash<const N: usize>(messages: *const [u8; 64], nodes: *mut Commitment
     // Clears the two top bits of the last byte.
     let field = _mm_set_epi32(0x3fff_ffff, -1, -1, -1);
     for l in 0..N {
-        let feba = _mm_shuffle_epi32(_mm_add_epi32(abef[l], middle_abef[l]), 0x1b);
-        let dchg = _mm_shuffle_epi32(_mm_add_epi32(cdgh[l], middle_cdgh[l]), 0xb1);
+        let [low, high] = words(_mm_add_epi32(abef[l], middle_abef[l]), _mm_add_epi32(cdgh[l], middle_cdgh[l]));
         let node = nodes.add(l).cast::<__m128i>();
-        _mm_storeu_si128(node, _mm_shuffle_epi8(_mm_blend_epi16(feba, dchg, 0xf0), swap));
-        let high = _mm_shuffle_epi8(_mm_alignr_epi8(dchg, feba, 8), swap);
+        _mm_storeu_si128(node, low);
         _mm_storeu_si128(node.add(1), _mm_and_si128(high, field));
+    }
+}
+
+/// Swaps the bytes of each word: SHA-256 is big-endian.
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
+unsafe fn swap(v: __m128i) -> __m128i {
+    _mm_shuffle_epi8(v, _mm_set_epi64x(0x0c0d0e0f_08090a0b, 0x04050607_00010203))
+}
+
+/// The initial state as the instructions want it: ABEF and CDGH.
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
+unsafe fn initial() -> [__m128i; 2] {
+    let dcba = _mm_loadu_si128(IV.as_ptr().cast());
+    let hgfe = _mm_loadu_si128(IV.as_ptr().add(4).cast());
+    let (cdab, efgh) = (_mm_shuffle_epi32(dcba, 0xb1), _mm_shuffle_epi32(hgfe, 0x1b));
+    [_mm_alignr_epi8(cdab, efgh, 8), _mm_blend_epi16(efgh, cdab, 0xf0)]
+}
+
+/// Gives a state as the bytes of a digest.
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
+unsafe fn words(abef: __m128i, cdgh: __m128i) -> [__m128i; 2] {
+    let (feba, dchg) = (_mm_shuffle_epi32(abef, 0x1b), _mm_shuffle_epi32(cdgh, 0xb1));
+    [swap(_mm_blend_epi16(feba, dchg, 0xf0)), swap(_mm_alignr_epi8(dchg, feba, 8))]
+}
+
+/// Reads the words of a block of 64 bytes.
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
+unsafe fn load(block: *const __m128i) -> [__m128i; 4] {
+    core::array::from_fn(|j| swap(_mm_loadu_si128(block.add(j))))
+}
+
+/// The rounds of N blocks. Destroys the blocks.
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
+unsafe fn rounds<const N: usize>(abef: &mut [__m128i; N], cdgh: &mut [__m128i; N], w: &mut [[__m128i; 4]; N]) {
+    for g in 0..16 {
+        for l in 0..N {
+            let kw = _mm_add_epi32(w[l][g % 4], _mm_loadu_si128(K.as_ptr().add(4 * g).cast()));
+            cdgh[l] = _mm_sha256rnds2_epu32(cdgh[l], abef[l], kw);
+            abef[l] = _mm_sha256rnds2_epu32(abef[l], cdgh[l], _mm_shuffle_epi32(kw, 0x0e));
+            if g < 12 {
+                let next = _mm_sha256msg1_epu32(w[l][g % 4], w[l][(g + 1) % 4]);
+                let next = _mm_add_epi32(next, _mm_alignr_epi8(w[l][(g + 3) % 4], w[l][(g + 2) % 4], 4));
+                w[l][g % 4] = _mm_sha256msg2_epu32(next, w[l][(g + 3) % 4]);
+            }
+        }
     }
 }

@@ -40,6 +40,22 @@ fn the_kernel_for_messages_agrees_on_every_lane() {
     }
 }
 
+/// The same of the kernel for two.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn the_kernel_for_two_messages_agrees() {
+    let bytes: Vec<u8> = lcg(11).take(2 * 4099).collect();
+    for size in [0, 64, 128, 192, 512, 4096] {
+        let messages = [&bytes[1..][..size], &bytes[4099..][..size]];
+        if let Some(found) = crate::backend::digest_pair(messages) {
+            assert_eq!(found[..], digests(&messages), "{size} bytes");
+        }
+    }
+    for [one, other] in [[64, 128], [63, 63], [0, 64], [1, 1]] {
+        assert!(crate::backend::digest_pair([&bytes[..one], &bytes[..other]]).is_none(), "{one} and {other} bytes");
+    }
+}
+
 fn in_parts(payload: &[u8], sizes: impl IntoIterator<Item = usize>, engine: Engine) -> Tree {
     let mut comm_p = engine.comm_p();
     let mut rest = payload;
