@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use bauta_abi::Method;
 use bauta_client::address::EthAddress;
 use bauta_client::wallet::{Key, KeyKind};
 use bauta_devnet::bundle::Bundle;
 use bauta_devnet::genesis::Genesis;
 use bauta_devnet::{Config, spawn};
 use fvm_shared::econ::TokenAmount;
+use fvm_shared::error::ExitCode;
 use serde_json::{Value, json};
 
 fn runs(program: &str) -> bool {
@@ -17,37 +19,45 @@ fn runs(program: &str) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// A folder of the build's own with a package in it, or why there is none.
-fn installed(package: &str, version: &str) -> Result<PathBuf, String> {
+const ETHERS: (&str, &str) = ("ethers", "6.17.0");
+const VIEM: (&str, &str) = ("viem", "2.57.20");
+
+/// A folder of the build's own with packages in it, or why there is none.
+fn installed(name: &str, packages: &[(&str, &str)]) -> Result<PathBuf, String> {
     if let Some(missing) = ["node", "npm"].into_iter().find(|program| !runs(program)) {
         return Err(format!("{missing} is not installed"));
     }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package);
-    let there = folder.join("node_modules").join(package).join("package.json");
-    let there = std::fs::read_to_string(there).unwrap_or_default();
-    if !there.contains(&format!("\"version\": \"{version}\"")) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let is_there = |(package, version): &(&str, &str)| {
+        let manifest = folder.join("node_modules").join(package).join("package.json");
+        let manifest = std::fs::read_to_string(manifest).unwrap_or_default();
+        let manifest: Value = serde_json::from_str(&manifest).unwrap_or_default();
+        manifest["version"] == json!(version)
+    };
+    if !packages.iter().all(is_there) {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("package.json"), r#"{ "private": true }"#).unwrap();
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]);
-        let done = npm.arg(format!("{package}@{version}")).current_dir(&folder).output().unwrap();
+        npm.args(packages.iter().map(|(package, version)| format!("{package}@{version}")));
+        let done = npm.current_dir(&folder).output().unwrap();
         if !done.status.success() {
-            return Err(format!("npm cannot install {package}: {}", String::from_utf8_lossy(&done.stderr)));
+            return Err(format!("npm cannot install {packages:?}: {}", String::from_utf8_lossy(&done.stderr)));
         }
     }
     Ok(folder)
 }
 
-/// Runs a script with a devnet and a funded f410 key; gives the key's address and what the script told.
-async fn told(package: &str, version: &str, script: &str) -> Option<(EthAddress, Value)> {
-    let folder = match installed(package, version) {
+/// Runs a script with a devnet, a funded f410 key and what else it is to know; gives the key's address and what the script told.
+async fn told(name: &str, packages: &[(&str, &str)], script: &str, more: Value) -> Option<(EthAddress, Value)> {
+    let folder = match installed(name, packages) {
         Ok(folder) => folder,
         Err(reason) => {
             println!("skipped: {reason}");
             return None;
         }
     };
-    let key = Key::from_seed(KeyKind::Delegated, package.as_bytes());
+    let key = Key::from_seed(KeyKind::Delegated, name.as_bytes());
     let devnet = spawn(Config {
         listen: Some(([127, 0, 0, 1], 0).into()),
         genesis: Genesis {
@@ -60,12 +70,9 @@ async fn told(package: &str, version: &str, script: &str) -> Option<(EthAddress,
     })
     .await
     .unwrap();
-    let built: Value = serde_json::from_str(include_str!("Probe.json")).unwrap();
-    let task = json!({
-        "url": devnet.rpc_url().unwrap(),
-        "key": format!("0x{}", hex::encode(key.expose_secret())),
-        "probe": built["Probe"],
-    });
+    let mut task = more;
+    task["url"] = json!(devnet.rpc_url().unwrap());
+    task["key"] = json!(format!("0x{}", hex::encode(key.expose_secret())));
     let (task_file, script_file) = (folder.join("task.json"), folder.join("script.mjs"));
     std::fs::write(&task_file, task.to_string()).unwrap();
     std::fs::write(&script_file, script).unwrap();
@@ -77,9 +84,15 @@ async fn told(package: &str, version: &str, script: &str) -> Option<(EthAddress,
     Some((EthAddress::of(&key.address()).unwrap(), told))
 }
 
+/// The contract that has a bit of everything.
+fn probe() -> Value {
+    let built: Value = serde_json::from_str(include_str!("Probe.json")).unwrap();
+    json!({ "probe": built["Probe"] })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ethers_deploys_calls_sends_and_follows_logs() {
-    let Some((me, told)) = told("ethers", "6.17.0", include_str!("ethers.mjs")).await else { return };
+    let Some((me, told)) = told("ethers", &[ETHERS], include_str!("ethers.mjs"), probe()).await else { return };
     println!("{told:#}");
     assert_eq!(told["chainId"], json!(31_415_926));
     assert_eq!(told["balance"], json!("1000000000000000000000"));
@@ -114,7 +127,7 @@ async fn ethers_deploys_calls_sends_and_follows_logs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn viem_deploys_calls_sends_and_follows_logs() {
-    let Some((_, told)) = told("viem", "2.57.20", include_str!("viem.mjs")).await else { return };
+    let Some((_, told)) = told("viem", &[VIEM], include_str!("viem.mjs"), probe()).await else { return };
     println!("{told:#}");
     assert_eq!((&told["chainId"], &told["nonce"]), (&json!(31_415_926), &json!(0)));
     assert_eq!((&told["deployed"], &told["number"], &told["after"]), (&json!("success"), &json!(9), &json!(43)));
@@ -129,4 +142,48 @@ async fn viem_deploys_calls_sends_and_follows_logs() {
     assert_eq!(told["block"], json!([1, true]));
     assert_eq!(told["history"], json!([true, true]));
     assert!(told["fill"].is_string(), "{told}");
+}
+
+/// Our own contract, by the files that we publish of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn ethers_and_viem_keep_files_in_our_contract() {
+    let methods = [Method::PublishKey, Method::RegisterFile, Method::RemoveFile, Method::GetFile];
+    let methods: serde_json::Map<_, _> =
+        methods.map(|m| (m.name().to_owned(), json!(m.number()))).into_iter().collect();
+    let abi: Value = serde_json::from_str(include_str!("../../../../actor/evm/build/Bauta.abi.json")).unwrap();
+    let bytecode = include_str!("../../../../actor/evm/build/Bauta.hex").trim();
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let task = json!({ "abi": abi, "bytecode": format!("0x{bytecode}"), "methods": methods, "recipient": recipient });
+    let packages = [ETHERS, VIEM, ("@ipld/dag-cbor", "9.2.5"), ("multiformats", "13.4.1")];
+    let Some((_, told)) = told("registry", &packages, include_str!("registry.mjs"), task).await else { return };
+    println!("{told:#}");
+    let runtime = include_str!("../../../../actor/evm/build/Bauta.runtime.hex").trim();
+    assert_eq!(told["code"], json!(runtime.len() / 2));
+    assert_eq!(told["published"], json!([1, "KeyPublished"]));
+    assert_eq!(told["registered"], json!([1, ["FileRegistered", "FileRegistered"]]));
+    let piece = |n: u8| format!("0x{}", hex::encode([n; 32]));
+    assert_eq!((&told["polled"], &told["pushed"]), (&json!([1, piece(1)]), &json!([1, piece(1)])));
+    assert_eq!((&told["found"], &told["events"]), (&json!([2]), &json!([1, 2, 3])));
+    for (record, n) in [("first", 1), ("third", 3)] {
+        let record = &told[record];
+        assert_eq!(
+            (&record["version"], &record["padded"], &record["size"]),
+            (&json!(1), &json!(2048), &json!(1500)),
+            "{n}"
+        );
+        assert!(record["payload"].as_str().unwrap().starts_with("bafk"), "{record}");
+        assert!(record["piece"].as_str().unwrap().starts_with("baga"), "{record}");
+        assert_eq!(record["owner"], told["first"]["owner"]);
+    }
+    assert_ne!(told["first"]["piece"], told["third"]["piece"]);
+    assert_eq!((&told["none"], &told["viem"], &told["seen"]), (&json!(null), &json!("success"), &json!(3)));
+    for (what, exit) in [
+        ("malformed", ExitCode::USR_SERIALIZATION),
+        ("missing", ExitCode::USR_NOT_FOUND),
+        ("unknown", ExitCode::USR_UNHANDLED_MESSAGE),
+    ] {
+        assert_eq!(told[what], json!(["CALL_EXCEPTION", "Rejected", exit.value()]), "{what}");
+    }
+    // The deployment, a key, and two registrations.
+    assert_eq!(told["nonce"], json!(4));
 }
