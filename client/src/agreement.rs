@@ -4,6 +4,7 @@
 //! on. Money for it is moved into the market first, and what no deal binds can be taken back at any time.
 
 mod journal;
+mod purse;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +16,14 @@ use fvm_shared::deal::DealID;
 use fvm_shared::econ::TokenAmount;
 
 use crate::deal::market::{DealProposal, Label};
-use crate::deal::{DealError, DealId, DealState, MarketProvider, Origin, Proposal, StorageProvider, Timeouts, escrow};
+use crate::deal::{DealError, DealId, DealState, MarketProvider, Origin, Proposal, StorageProvider, Timeouts};
 use crate::home::{FileError, Home};
 use crate::node::{Node, NodeError};
 use crate::piece::PieceInfo;
 use crate::sender::{SendError, Sender, Sent, Watch};
 
 pub use journal::Agreement;
+use purse::Purse;
 
 /// Epochs until a deal begins at the latest: two days, in which it is published and sealed.
 pub const LEAD: ChainEpoch = 2 * 2880;
@@ -133,10 +135,11 @@ pub async fn make(
         known => known,
     };
     let resumed = known.is_some();
-    let agreement = match known {
+    let mut agreement = match known {
         Some(agreement) => agreement,
         None => {
-            let agreement = Agreement { id: DealId::generate(), terms: terms(node, sender, order, head).await? };
+            let agreement =
+                Agreement { id: DealId::generate(), terms: terms(node, sender, order, head).await?, published: false };
             journal::save(&folder, &name, &agreement)?;
             agreement
         }
@@ -152,11 +155,9 @@ pub async fn make(
         resumed,
     };
     if provider.status(agreement.id).await?.is_none() {
-        let balance = node.market_balance(&sender.address()).await?;
-        let lacking = agreement.terms.client_balance_requirement() - escrow::available(&balance);
-        if lacking.is_positive() {
-            agreed.sent = Some(escrow::deposit(sender, lacking.clone(), watch).await?);
-            agreed.deposited = lacking;
+        let purse = Purse { node, sender, home, folder: &folder };
+        if let Some((deposited, sent)) = purse.fill(&name, &agreement.terms, head, watch).await? {
+            (agreed.deposited, agreed.sent) = (deposited, Some(sent));
         }
         let origin = Origin::Http(order.source.clone());
         let proposal = Proposal { piece: order.piece.clone(), origin, duration: order.duration, notify: None };
@@ -169,6 +170,10 @@ pub async fn make(
         }
     }
     let followed = follow(&provider, order, &mut agreed).await;
+    if agreed.deal.is_some() && !agreement.published {
+        agreement.published = true;
+        journal::save(&folder, &name, &agreement)?;
+    }
     if agreed.state == DealState::Failed {
         journal::forget(&folder, &name)?;
     }

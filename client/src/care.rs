@@ -43,8 +43,8 @@ use crate::actor::{Actor, ActorError};
 use crate::fetch::FetchError;
 use crate::home::{FileError, Home, Lock};
 use crate::network::Network;
-use crate::node::NodeError;
-use crate::store::{Outbox, chain_name};
+use crate::node::{NodeError, chain_name};
+use crate::store::Outbox;
 
 pub use book::{Book, Kept, KeptDeal};
 pub use copy::{ClaimView, Copy, Health, SectorState, SectorView, Served};

@@ -28,6 +28,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::address::Prefix;
+use crate::network::Network;
+use json::TipsetKey;
 
 pub use devnet::{
     DevnetAccount, DevnetInfo, DevnetProvider, ExportedChain, InstalledActor, ProviderSettings, Serving, Taking,
@@ -53,6 +55,16 @@ pub trait Node: Send + Sync {
     fn prefix(&self) -> Prefix {
         Prefix::Testnet
     }
+}
+
+/// What tells a chain apart: the network's name; for local ones, which come and go, also the first tipset.
+pub async fn chain_name(node: &dyn Node, network: &Network) -> Result<String, NodeError> {
+    let mut chain = network.name().to_string();
+    if *network == Network::Local {
+        let genesis = node.tipset_by_height(0, &TipsetKey::HEAD).await?;
+        chain.extend(genesis.cids.0.iter().map(|cid| format!(" {cid}")));
+    }
+    Ok(chain)
 }
 
 #[cfg(test)]

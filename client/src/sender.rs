@@ -17,113 +17,33 @@
 //! # }
 //! ```
 
+mod call;
 mod error;
+mod slips;
+mod watch;
 
 use std::sync::Arc;
 
 use cid::Cid;
-use fvm_ipld_encoding::RawBytes;
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
-use num_traits::Zero;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
+pub use call::{Call, Cost, Sent};
 pub use error::{ExitName, SendError};
+pub use slips::{Slip, Slips};
+use watch::Written;
+pub use watch::{Silent, Watch};
 
 use crate::address::EthAddress;
+use crate::home::Lock;
 use crate::message::eth::INVOKE_CONTRACT;
 use crate::message::{self, METHOD_SEND, Message, SignedMessage};
 use crate::network::Network;
-use crate::node::json::{MsgLookup, Receipt};
-use crate::node::{Node, NodeError, WaitError, WaitSettings, Waiting};
+use crate::node::json::MsgLookup;
+use crate::node::{Node, NodeError, WaitError, WaitSettings};
 use crate::wallet::{Key, KeyKind};
-
-/// What is asked of an actor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// Which actor.
-    pub to: Address,
-    /// Which method.
-    pub method: u64,
-    /// attoFIL sent along.
-    pub value: TokenAmount,
-    /// CBOR.
-    pub params: RawBytes,
-}
-
-impl Call {
-    /// A call without value and params.
-    pub fn new(to: Address, method: u64) -> Self {
-        Self { to, method, value: TokenAmount::zero(), params: RawBytes::default() }
-    }
-
-    /// Sends money along.
-    pub fn with_value(mut self, value: TokenAmount) -> Self {
-        self.value = value;
-        self
-    }
-
-    /// Sends params along.
-    pub fn with_params(mut self, params: RawBytes) -> Self {
-        self.params = params;
-        self
-    }
-}
-
-/// What a call costs at most.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cost {
-    /// attoFIL sent along.
-    pub value: TokenAmount,
-    /// The most that gas can take.
-    pub max_fee: TokenAmount,
-    /// The highest gas use that is allowed.
-    pub gas_limit: u64,
-    /// What the sender has.
-    pub balance: TokenAmount,
-}
-
-impl Cost {
-    /// Value and fee.
-    pub fn total(&self) -> TokenAmount {
-        self.value.clone() + self.max_fee.clone()
-    }
-}
-
-/// A message that is on the chain, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    /// The CID that nodes know it by.
-    pub cid: Cid,
-    /// Its receipt; the exit code is 0.
-    pub receipt: Receipt,
-    /// The epoch that it was executed at.
-    pub height: ChainEpoch,
-}
-
-/// Who wants to know how a sending goes on, or to stop it. Nothing has to be implemented.
-pub trait Watch: Send + Sync {
-    /// The price is known and nothing has been signed; an error stops here.
-    fn priced(&self, _cost: &Cost) -> Result<(), String> {
-        Ok(())
-    }
-
-    /// The message is signed and about to be handed over: from here on it can reach the chain. A journal writes it down; an error stops
-    /// here.
-    fn before_push(&self, _signed: &SignedMessage) -> Result<(), String> {
-        Ok(())
-    }
-
-    /// The message has been handed over.
-    fn waiting(&self, _progress: Waiting) {}
-}
-
-/// Watches nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
-
-impl Watch for Silent {}
 
 /// Sends messages of one key on one network.
 pub struct Sender {
@@ -132,6 +52,7 @@ pub struct Sender {
     network: Network,
     wait: WaitSettings,
     fee_limit: TokenAmount,
+    slips: Option<Slips>,
     network_checked: OnceCell<()>,
     // From asking for the nonce to handing over: two messages must not get the same one.
     turn: Mutex<()>,
@@ -147,6 +68,7 @@ impl Sender {
             network,
             wait,
             fee_limit: TokenAmount::from_whole(5),
+            slips: None,
             network_checked: OnceCell::new(),
             turn: Mutex::new(()),
         }
@@ -161,6 +83,12 @@ impl Sender {
     /// Refuses to pay more than this for one message's gas; 5 FIL by default.
     pub fn with_fee_limit(mut self, limit: TokenAmount) -> Self {
         self.fee_limit = limit;
+        self
+    }
+
+    /// Writes every message down before it can reach the chain, and goes on with those that an earlier run has left: see [`Sender::send`].
+    pub fn with_slips(mut self, slips: Slips) -> Self {
+        self.slips = Some(slips);
         self
     }
 
@@ -217,12 +145,34 @@ impl Sender {
 
     /// Sends a call and waits for its receipt.
     ///
+    /// With [`Sender::with_slips`], a call whose message an earlier run has signed and not seen the end of is that message: it is looked up,
+    /// handed over if no node knows it, and waited for. Only one that can never have an effect any more is made anew.
+    ///
     /// Errors: WrongNetwork; Funds; TooExpensive; Rejected without CID: the node tried the call and the actor refused it, nothing was sent;
     /// Stopped: `watch` said so; Unreachable, Refused: nothing was sent; Unconfirmed: it was or may have been sent, see
-    /// [`Sender::resume`]; Rejected with CID: it was executed, and failed.
+    /// [`Sender::resume`]; Rejected with CID: it was executed, and failed; Slip: nothing was sent.
     pub async fn send(&self, call: &Call, watch: &dyn Watch) -> Result<Sent, SendError> {
         self.check_network().await?;
-        let turn = self.turn.lock().await;
+        let Some(slips) = &self.slips else { return self.send_anew(call, watch).await };
+        let name = Slips::name(&self.address(), call);
+        let _mine = slips.take(&name)?;
+        if let Some(slip) = slips.read(&name)? {
+            watch.continued(&slip.signed.cid());
+            match self.resume(&slip.signed, slip.since, watch).await {
+                Err(error) if error.can_never_be() => {}
+                other => return other,
+            }
+        }
+        let since = self.node.chain_head().await?.height - 1;
+        let sent = self.send_anew(call, &Written { slips, name: &name, since, watch }).await;
+        if sent.as_ref().map_or_else(SendError::is_over, |_| true) {
+            slips.forget(&name)?;
+        }
+        sent
+    }
+
+    async fn send_anew(&self, call: &Call, watch: &dyn Watch) -> Result<Sent, SendError> {
+        let turn = self.turn().await?;
         let (mut message, cost) = self.price(call).await?;
         watch.priced(&cost).map_err(SendError::Stopped)?;
         message.sequence = self.node.nonce(&self.key.address()).await?;
@@ -248,12 +198,59 @@ impl Sender {
         watch: &dyn Watch,
     ) -> Result<Sent, SendError> {
         self.check_network().await?;
-        let turn = self.turn.lock().await;
+        let sent = self.see_through(signed, since, watch).await;
+        if let Some(slips) = &self.slips
+            && sent.as_ref().map_or_else(SendError::can_never_be, |_| true)
+        {
+            slips.forget_message(&signed.cid())?;
+        }
+        sent
+    }
+
+    /// Sees the messages of this sender through that earlier runs have left on their way, of those that `chosen` chooses. What can never
+    /// have an effect any more is forgotten.
+    ///
+    /// Errors: as [`Sender::resume`]; the messages after the one that fails are left.
+    pub async fn settle(&self, chosen: impl Fn(&Message) -> bool, watch: &dyn Watch) -> Result<Vec<Sent>, SendError> {
+        let Some(slips) = &self.slips else { return Ok(Vec::new()) };
+        let me = self.address();
+        let mut left = slips.all()?;
+        left.retain(|(_, slip)| slip.signed.message.from == me && chosen(&slip.signed.message));
+        left.sort_by_key(|(_, slip)| slip.signed.message.sequence);
+        let mut settled = Vec::new();
+        for (name, slip) in left {
+            let _mine = slips.take(&name)?;
+            match self.resume(&slip.signed, slip.since, watch).await {
+                Ok(sent) => settled.push(sent),
+                Err(error) if error.can_never_be() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(settled)
+    }
+
+    async fn see_through(
+        &self,
+        signed: &SignedMessage,
+        since: ChainEpoch,
+        watch: &dyn Watch,
+    ) -> Result<Sent, SendError> {
+        let turn = self.turn().await?;
         if !self.is_known(&signed.cid()).await? {
             self.push(signed).await?;
         }
         drop(turn);
         self.confirm(signed, since, watch).await
+    }
+
+    /// Keeps other messages of this address from being given a nonce: those of this process, and with slips those of others.
+    async fn turn(&self) -> Result<(MutexGuard<'_, ()>, Option<Lock>), SendError> {
+        let here = self.turn.lock().await;
+        let everywhere = match &self.slips {
+            Some(slips) => Some(slips.turn(&self.address()).await?),
+            None => None,
+        };
+        Ok((here, everywhere))
     }
 
     /// The network's chain id, or that of the node of a network that nobody knows.

@@ -44,9 +44,7 @@ use crate::crypt::{self, Recipient};
 use crate::deal::{self, DealError};
 use crate::fetch::{FetchError, Source};
 use crate::home::{FileError, Home, Lock};
-use crate::network::Network;
-use crate::node::json::TipsetKey;
-use crate::node::{Node, NodeError};
+use crate::node::{NodeError, chain_name};
 use crate::pack::{self, Options, Skipped};
 use crate::sender::{self, Sender};
 use crate::share::{self, ShareError};
@@ -378,16 +376,6 @@ impl<'a> Store<'a> {
         self.outbox.note_piece(&file.piece_cid, &Place::Here(car.clone()))?;
         Ok(Some(car))
     }
-}
-
-/// What tells a chain apart: the network's name; for local ones, which come and go, also the first tipset.
-pub(crate) async fn chain_name(node: &dyn Node, network: &Network) -> Result<String, NodeError> {
-    let mut chain = network.name().to_string();
-    if *network == Network::Local {
-        let genesis = node.tipset_by_height(0, &TipsetKey::HEAD).await?;
-        chain.extend(genesis.cids.0.iter().map(|cid| format!(" {cid}")));
-    }
-    Ok(chain)
 }
 
 /// Packs into a file that appears only when it is whole, or goes on with one of an earlier run.

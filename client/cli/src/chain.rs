@@ -3,6 +3,7 @@
 use bauta_client::network::Network;
 use bauta_client::node::Waiting;
 use bauta_client::sender::{Cost, Sent, Watch};
+use cid::Cid;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use serde::{Serialize, Serializer};
@@ -36,6 +37,12 @@ impl Watch for Spending {
         let gas = fil(&cost.max_fee);
         self.notes.say(format_args!("network {}: {} costs {value}at most {gas} for gas", self.network, self.what));
         Ok(())
+    }
+
+    fn continued(&self, cid: &Cid) {
+        self.notes.say(format_args!(
+            "an earlier run has sent this already and did not see its end: going on with {cid}, nothing is sent a second time"
+        ));
     }
 
     fn waiting(&self, progress: Waiting) {

@@ -10,7 +10,7 @@ use bauta_client::home::{Config, Home};
 use bauta_client::keyring::{Keyring, SecretString};
 use bauta_client::network::{Endpoint, LOCAL_NODE_NAME, Network};
 use bauta_client::node::{DevnetInfo, HttpNode, HttpSettings, Node, Rehearsal, Rehearsed};
-use bauta_client::sender::Sender;
+use bauta_client::sender::{Sender, Slips};
 use bauta_client::wallet::{Key, Keystore};
 
 use crate::args::Global;
@@ -266,7 +266,8 @@ impl Context {
     pub async fn sender(&mut self) -> anyhow::Result<Sender> {
         let key = self.key()?;
         let (node, network) = self.node().await?;
-        Ok(Sender::new(node, key, network))
+        let slips = Slips::of(&self.home, &*node, &network).await?;
+        Ok(Sender::new(node, key, network).with_slips(slips))
     }
 
     /// The file of identities.

@@ -253,6 +253,7 @@ fn send(error: &SendError) -> Exit {
         SendError::Funds { .. } => Exit::Funds,
         SendError::Malformed(_) => Exit::Network,
         SendError::WrongNetwork { .. } => Exit::Usage,
+        SendError::Slip(error) => file(error),
         _ => Exit::Failed,
     }
 }

@@ -112,8 +112,7 @@ pub async fn get(context: &mut Context, args: Get) -> anyhow::Result<Output> {
     };
     let target = Target::of(context, &out, args.force)?;
 
-    let providers: Vec<_> = args.provider.iter().map(|provider| provider.0).collect();
-    let sources = open::sources(context, &actor, &record, &providers).await?;
+    let sources = open::sources(context, &actor, &record, &args.provider).await?;
     let (piece, root) = (fetch::piece_of(&access.record.file), access.record.file.payload_cid);
     let part = Part { path: args.path.clone(), range: args.range };
     let whole = part.path.is_none() && part.range.is_none();

@@ -305,8 +305,7 @@ pub async fn carer<'a>(
     home: &'a bauta_client::home::Home,
     deals: &'a NewDeals,
 ) -> anyhow::Result<Carer<'a>> {
-    let named: Vec<Address> = deals.provider.iter().map(|provider| provider.0).collect();
-    let named = open::named_sources(context, &named).await?;
+    let named = open::chosen_sources(context, &deals.provider).await?;
     let care = Care::new(actor, sender.network(), home).await?;
     Ok(Carer { care, sender, actor, deals, named })
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::ProviderArg;
 use crate::context::Context;
+use crate::exit::Failure;
 use crate::output::{Rows, clean};
 use crate::pack::Piece;
 use crate::span;
@@ -140,38 +141,23 @@ pub async fn outbox(context: &mut Context) -> anyhow::Result<Outbox> {
     Ok(Outbox::at(&context.home().journals(network.name())))
 }
 
-/// Providers named on the command line, with where they serve.
-pub async fn named_sources(context: &mut Context, providers: &[Address]) -> anyhow::Result<Vec<Source>> {
+/// Providers chosen on the command line: where it says they are, else where the devnet or the chain does.
+pub async fn chosen_sources(context: &mut Context, chosen: &[ProviderArg]) -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::new();
     let known = devnet_sources(context).await?;
     let (node, network) = context.node().await?;
-    for provider in providers {
-        let id = node.lookup_id(provider).await?.unwrap_or(*provider);
-        let local = known.iter().find(|source| matches!(source, Source::Provider { miner, .. } if *miner == id));
-        let url = match local {
-            Some(Source::Provider { url, .. }) => Some(url.clone()),
-            _ => fetch::provider_url(&*node, &id).await?,
+    for ProviderArg { miner, url } in chosen {
+        let id = node.lookup_id(&miner.0).await?.unwrap_or(miner.0);
+        let local = known.iter().find_map(|source| match source {
+            Source::Provider { miner, url } if *miner == id => Some(url.clone()),
+            _ => None,
+        });
+        let url = match url.clone().or(local) {
+            Some(url) => Some(url),
+            None => fetch::provider_url(&*node, &id).await?,
         };
-        let url = url.ok_or_else(|| {
-            crate::exit::Failure::not_found(format!("{} announces no address to reach it at", network.show(provider)))
-        })?;
-        sources.push(Source::Provider { miner: id, url });
-    }
-    Ok(sources)
-}
-
-/// Providers chosen on the command line: where it says they are, else where the chain does.
-pub async fn chosen_sources(context: &mut Context, chosen: &[ProviderArg]) -> anyhow::Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    for one in chosen {
-        match &one.url {
-            None => sources.extend(named_sources(context, &[one.miner.0]).await?),
-            Some(url) => {
-                let (node, _) = context.node().await?;
-                let miner = node.lookup_id(&one.miner.0).await?.unwrap_or(one.miner.0);
-                sources.push(Source::Provider { miner, url: url.clone() });
-            }
-        }
+        let nowhere = || format!("{0} announces no address to reach it at: give it as {0}=URL", network.show(&miner.0));
+        sources.push(Source::Provider { miner: id, url: url.ok_or_else(|| Failure::not_found(nowhere()))? });
     }
     Ok(sources)
 }
@@ -188,7 +174,7 @@ pub async fn sources(
     context: &mut Context,
     actor: &Actor,
     record: &FileRecord,
-    named: &[Address],
+    named: &[ProviderArg],
 ) -> anyhow::Result<Vec<Source>> {
     holders(context, actor, &record.file.piece_cid, named).await
 }
@@ -198,9 +184,9 @@ pub async fn holders(
     context: &mut Context,
     actor: &Actor,
     piece_cid: &cid::Cid,
-    named: &[Address],
+    named: &[ProviderArg],
 ) -> anyhow::Result<Vec<Source>> {
-    let mut all = named_sources(context, named).await?;
+    let mut all = chosen_sources(context, named).await?;
     let local = devnet_sources(context).await?;
     for place in outbox(context).await?.places(piece_cid)? {
         match place {

@@ -178,9 +178,13 @@ pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
         // Better before anything is uploaded than after.
         share::recipient_of(&actor, grantee).await?;
     }
-    let request = request(context, &args, &network).await?;
     let home = context.home().clone();
     let store = Store::new(&actor, &sender, identities[0].recipient(), &home).await?.resuming(&identities);
+    let wished = match args.update {
+        Some(id) => store.wished(id).await?,
+        None => None,
+    };
+    let request = request(context, &args, &network, wished.unwrap_or(1)).await?;
     let progress = Arc::new(Progress {
         notes: context.notes(),
         network: network.clone(),
@@ -230,7 +234,8 @@ pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
     })
 }
 
-async fn request(context: &mut Context, args: &Put, network: &Network) -> anyhow::Result<Request> {
+/// What is asked of the store; `usual` is how many copies there are to be where nobody says so.
+async fn request(context: &mut Context, args: &Put, network: &Network, usual: usize) -> anyhow::Result<Request> {
     let named = &args.provider;
     // Providers would be given the bytes: that is no message, and cannot be taken back.
     let no_store = args.no_store || context.dry_run();
@@ -240,12 +245,16 @@ async fn request(context: &mut Context, args: &Put, network: &Network) -> anyhow
         (false, false) => open::chosen_sources(context, named).await?,
     };
     // Naming several providers asks for all of them.
-    let copies = args.copies.max(named.len() as u64);
+    let copies = match args.copies {
+        Some(copies) => named.len().max(copies as usize),
+        None if named.is_empty() => usual,
+        None => named.len(),
+    };
     let is_local = *network == Network::Local;
     Ok(Request {
         path: args.path.clone(),
         providers,
-        copies: if no_store { 0 } else { copies as usize },
+        copies: if no_store { 0 } else { copies },
         update: args.update,
         duration: deal::MIN_DURATION,
         patience: if is_local { PATIENCE } else { Duration::ZERO },

@@ -7,7 +7,6 @@ use std::fmt;
 use bauta_abi::{FileId, FileRecord};
 use bauta_client::access::AccessError;
 use bauta_client::actor::Actor;
-use bauta_client::address::Address;
 use bauta_client::care::Care;
 use bauta_client::fetch;
 use fvm_shared::clock::ChainEpoch;
@@ -75,12 +74,11 @@ pub async fn status(context: &mut Context, args: Status) -> anyhow::Result<Outpu
     let (node, network) = context.node().await?;
     let home = context.home().clone();
     let care = Care::new(&actor, &network, &home).await?;
-    let named: Vec<Address> = args.provider.iter().map(|provider| provider.0).collect();
     let ids: Vec<FileId> = args.file_id.into_iter().collect();
     let mut files = Vec::new();
     for (id, record) in records(context, &actor, &ids).await? {
         let name = called(context, &actor, id, &record).await?;
-        let known = open::sources(context, &actor, &record, &named).await?;
+        let known = open::sources(context, &actor, &record, &args.provider).await?;
         let survey =
             care.survey(&fetch::piece_of(&record.file), Some(&record.file.payload_cid), record.updated, &known).await?;
         files.push(FileStatus::of(Some(id), name, &survey, &network));

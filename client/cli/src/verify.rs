@@ -83,8 +83,7 @@ pub async fn verify(context: &mut Context, args: Verify) -> anyhow::Result<Outpu
             None
         }
     };
-    let providers: Vec<_> = args.provider.iter().map(|provider| provider.0).collect();
-    let sources = open::sources(context, &actor, &record, &providers).await?;
+    let sources = open::sources(context, &actor, &record, &args.provider).await?;
     for source in &sources {
         serves(context, &network, source, &record.file, access.as_ref(), args.full, &mut findings).await?;
     }

@@ -1,6 +1,7 @@
 //! Agreements on disk: one file each, written before anything is paid or proposed. It holds no secret.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use fvm_shared::address::Address;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use crate::home::{FileError, create_private_folder, read_private, remove, replac
 
 /// The version of the journal's form; another one is not read.
 const FORM: u64 = 1;
+const SUFFIX: &str = ".json";
 
 /// A deal that was begun: its name and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct Agreement {
     pub id: DealId,
     /// What was offered.
     pub terms: DealProposal,
+    /// Whether it is on the chain: from then on the market itself holds the money for it back.
+    pub published: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,6 +33,8 @@ struct Form {
     id: String,
     /// CBOR in hex.
     terms: String,
+    #[serde(default)]
+    published: bool,
 }
 
 /// Names what is wanted from whom: the same again is the same deal.
@@ -44,26 +50,42 @@ pub fn name(client: &Address, order: &Order) -> String {
 
 /// Reads an agreement; `None` if there is none, or it was written by another version.
 pub fn load(folder: &Path, name: &str) -> Result<Option<Agreement>, FileError> {
-    let path = folder.join(format!("{name}.json"));
-    if !path.exists() {
-        return Ok(None);
+    match read_private(&path(folder, name)) {
+        Ok(text) => Ok(parse(&text)),
+        Err(FileError::Missing(_)) => Ok(None),
+        Err(other) => Err(other),
     }
-    let form: Option<Form> = serde_json::from_slice(&read_private(&path)?).ok();
-    Ok(form.filter(|form| form.form == FORM).and_then(|form| {
-        let terms = fvm_ipld_encoding::from_slice(&hex::decode(form.terms).ok()?).ok()?;
-        Some(Agreement { id: form.id.parse().ok()?, terms })
-    }))
+}
+
+/// Reads the agreements beside this one.
+pub fn others(folder: &Path, name: &str) -> Result<Vec<Agreement>, FileError> {
+    let listing = fs::read_dir(folder).map_err(|source| FileError::Io { path: folder.into(), source })?;
+    let names =
+        listing.flatten().filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(SUFFIX)?.to_string()));
+    names.filter(|other| other != name).filter_map(|other| load(folder, &other).transpose()).collect()
 }
 
 /// Writes an agreement down.
 pub fn save(folder: &Path, name: &str, agreement: &Agreement) -> Result<(), FileError> {
     create_private_folder(folder)?;
-    let form = Form { form: FORM, id: agreement.id.to_string(), terms: hex::encode(agreement.terms.to_bytes()) };
+    let Agreement { id, terms, published } = agreement;
+    let (id, terms) = (id.to_string(), hex::encode(terms.to_bytes()));
+    let form = Form { form: FORM, id, terms, published: *published };
     let text = serde_json::to_vec_pretty(&form).expect("texts and numbers have a JSON form");
-    replace_private(&folder.join(format!("{name}.json")), &text)
+    replace_private(&path(folder, name), &text)
 }
 
 /// Forgets an agreement that came to nothing.
 pub fn forget(folder: &Path, name: &str) -> Result<(), FileError> {
-    remove(&folder.join(format!("{name}.json")))
+    remove(&path(folder, name))
+}
+
+fn path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}{SUFFIX}"))
+}
+
+fn parse(text: &[u8]) -> Option<Agreement> {
+    let form: Form = serde_json::from_slice(text).ok().filter(|form: &Form| form.form == FORM)?;
+    let terms = fvm_ipld_encoding::from_slice(&hex::decode(form.terms).ok()?).ok()?;
+    Some(Agreement { id: form.id.parse().ok()?, terms, published: form.published })
 }

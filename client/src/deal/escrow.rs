@@ -7,6 +7,7 @@ use fvm_shared::econ::TokenAmount;
 use serde::{Deserialize, Serialize};
 
 use super::market::MARKET;
+use crate::message::Message;
 use crate::node::json::MarketBalance;
 use crate::sender::{Call, SendError, Sender, Sent, Watch};
 
@@ -34,6 +35,11 @@ pub fn available(balance: &MarketBalance) -> TokenAmount {
 pub async fn deposit(sender: &Sender, amount: TokenAmount, watch: &dyn Watch) -> Result<Sent, SendError> {
     let whose = RawBytes::serialize(sender.address()).expect("an address has a CBOR form");
     sender.send(&Call::new(MARKET, ADD_BALANCE).with_value(amount).with_params(whose), watch).await
+}
+
+/// Whether a message moves money into the market.
+pub fn is_deposit(message: &Message) -> bool {
+    message.to == MARKET && message.method_num == ADD_BALANCE
 }
 
 /// Takes money back that no deal binds: at most `amount`. Gives how much came back.

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::FileError;
 use super::files::create_private_folder;
@@ -31,6 +32,21 @@ impl Lock {
             Ok(()) => Ok(Self { file, path: path.to_path_buf() }),
             Err(TryLockError::WouldBlock) => Err(FileError::Busy(path.to_path_buf())),
             Err(TryLockError::Error(source)) => Err(FileError::io(path, source)),
+        }
+    }
+
+    /// Takes the lock at `path`, and waits for it where somebody else holds it.
+    ///
+    /// Errors: Busy: they still do after `patience`.
+    pub async fn wait(path: &Path, patience: Duration) -> Result<Self, FileError> {
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            match Self::take(path) {
+                Err(FileError::Busy(_)) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                taken => return taken,
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use cid::Cid;
 use fvm_shared::econ::TokenAmount;
 use thiserror::Error;
 
+use crate::home::FileError;
 use crate::message::MessageError;
 use crate::node::NodeError;
 use crate::wallet::KeyError;
@@ -76,6 +77,9 @@ pub enum SendError {
     /// Whoever watches said no; nothing was sent.
     #[error("stopped before anything was sent: {0}")]
     Stopped(String),
+    /// The message could not be written down, or another process is sending the very same; nothing was sent.
+    #[error(transparent)]
+    Slip(#[from] FileError),
     /// The message itself cannot be.
     #[error(transparent)]
     Message(#[from] MessageError),
@@ -96,6 +100,21 @@ impl SendError {
     /// Whether trying again later is sensible: the network's fault, and nothing was sent.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unreachable(_))
+    }
+
+    /// Whether a message that was signed will never have an effect: it was executed and failed, or another one took its nonce.
+    pub fn can_never_be(&self) -> bool {
+        match self {
+            Self::Rejected { cid, .. } => cid.is_some(),
+            Self::Refused { message, .. } => message.contains("nonce too low"),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing is left of a message that was just made: it was executed and failed, or no node has taken it. Otherwise it may still
+    /// come out that it arrived.
+    pub(super) fn is_over(&self) -> bool {
+        !matches!(self, Self::Unreachable(_) | Self::Unconfirmed { .. } | Self::Malformed(_))
     }
 }
 

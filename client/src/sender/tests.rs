@@ -1,6 +1,9 @@
+mod slips;
+
 use std::sync::Mutex as StdMutex;
 use std::time::Duration;
 
+use fvm_ipld_encoding::RawBytes;
 use serde_json::{Value, json};
 
 use super::*;
@@ -160,7 +163,16 @@ impl Watch for Journal {
 }
 
 fn start(faults: Faults) -> (Arc<Chain>, Sender) {
-    let chain = Arc::new(Chain { state: StdMutex::default(), faults });
+    start_on(State::default(), faults)
+}
+
+/// The chain as another one has left it, and who knows nothing but what is on disk.
+fn start_again(chain: &Chain, faults: Faults) -> (Arc<Chain>, Sender) {
+    start_on(std::mem::take(&mut *chain.state.lock().expect("one at a time")), faults)
+}
+
+fn start_on(state: State, faults: Faults) -> (Arc<Chain>, Sender) {
+    let chain = Arc::new(Chain { state: StdMutex::new(state), faults });
     let key = Key::from_seed(KeyKind::Secp256k1, b"sender");
     let pause = Duration::from_millis(1);
     let wait = WaitSettings {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bauta_abi::FileId;
 use fvm_shared::clock::ChainEpoch;
 
 use super::handout::{DealBook, Failures, Handout, wait_for_seals};
@@ -124,6 +125,14 @@ impl Store<'_> {
         let (sender, piece_cid) = (self.sender, piece.piece_cid);
         let mut journal = Journal { outbox: &self.outbox, name, job, piece };
         Ok(wait_for_seals(&mut deals, sender, piece_cid, request.patience, &mut |deal| journal.note(deal)).await?)
+    }
+
+    /// How many copies of a file's present version are wished for, as far as this machine knows.
+    ///
+    /// Errors: NoSuchFile; the chain's and the disk's.
+    pub async fn wished(&self, id: FileId) -> Result<Option<usize>, StoreError> {
+        let record = self.actor.file(id).await?.ok_or(StoreError::NoSuchFile(id))?;
+        Ok(self.book.load(&record.file.piece_cid)?.copies.filter(|copies| *copies > 0))
     }
 
     /// Remembers how many copies are wished for and where they are, for whoever looks after the file later. `since` is an epoch before the deals.

@@ -17,8 +17,8 @@ use tempfile::NamedTempFile;
 use crate::address::{self, Prefix};
 use crate::deal::DealId;
 use crate::home::{FileError, create_private_folder, is_unfinished, read_private, remove, replace_private, sweep};
-use crate::message::SignedMessage;
 use crate::pack::Skipped;
+use crate::sender::Slip;
 
 /// The version of the journal's form; another one is not read.
 const FORM: u64 = 1;
@@ -53,15 +53,6 @@ pub enum DealProgress {
     Failed(String),
 }
 
-/// A message that was signed and may be on the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pending {
-    /// The bytes that were pushed.
-    pub signed: SignedMessage,
-    /// An epoch before.
-    pub since: ChainEpoch,
-}
-
 /// The registration, once it is on the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registered {
@@ -89,7 +80,7 @@ pub struct Job {
     /// One entry a provider.
     pub deals: Vec<DealEntry>,
     /// The message that registers, from before it is pushed until it is executed.
-    pub pending: Option<Pending>,
+    pub pending: Option<Slip>,
     /// The end of it.
     pub registered: Option<Registered>,
 }
@@ -103,7 +94,7 @@ struct Form {
     #[serde(default)]
     skipped: Vec<(PathBuf, String)>,
     deals: Vec<DealForm>,
-    pending: Option<PendingForm>,
+    pending: Option<Slip>,
     registered: Option<Registered>,
 }
 
@@ -113,12 +104,6 @@ struct DealForm {
     url: String,
     id: String,
     state: DealProgress,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PendingForm {
-    signed: String,
-    since: ChainEpoch,
 }
 
 impl Job {
@@ -143,7 +128,7 @@ impl Job {
             // A path that is no text is shown as near to it as can be: it is for people.
             skipped: self.skipped.iter().map(|s| (s.path.display().to_string().into(), s.reason.clone())).collect(),
             deals: self.deals.iter().map(DealForm::of).collect(),
-            pending: self.pending.as_ref().map(PendingForm::of),
+            pending: self.pending.clone(),
             registered: self.registered.clone(),
         };
         serde_json::to_string_pretty(&form).expect("texts and numbers have a JSON form")
@@ -158,13 +143,16 @@ impl Job {
             Some(text) => Some(bauta_abi::decode(&hex::decode(text).ok()?).ok()?),
             None => None,
         };
-        let pending = match form.pending {
-            Some(pending) => Some(pending.read()?),
-            None => None,
-        };
         let deals = form.deals.into_iter().map(DealForm::read).collect::<Option<_>>()?;
         let skipped = form.skipped.into_iter().map(|(path, reason)| Skipped { path, reason }).collect();
-        Some(Self { source: form.source.into(), file, skipped, deals, pending, registered: form.registered })
+        Some(Self {
+            source: form.source.into(),
+            file,
+            skipped,
+            deals,
+            pending: form.pending,
+            registered: form.registered,
+        })
     }
 }
 
@@ -185,17 +173,6 @@ impl DealForm {
             id: self.id.parse().ok()?,
             state: self.state,
         })
-    }
-}
-
-impl PendingForm {
-    fn of(pending: &Pending) -> Self {
-        Self { signed: hex::encode(pending.signed.to_bytes()), since: pending.since }
-    }
-
-    fn read(self) -> Option<Pending> {
-        let signed = SignedMessage::from_bytes(&hex::decode(self.signed).ok()?).ok()?;
-        Some(Pending { signed, since: self.since })
     }
 }
 
@@ -396,7 +373,7 @@ mod tests {
         let key = crate::wallet::Key::generate(crate::wallet::KeyKind::Secp256k1);
         let to = Address::new_id(1);
         let draft = crate::message::draft(key.address(), to, Default::default(), 0, Default::default());
-        job.pending = Some(Pending { signed: key.sign(draft).unwrap(), since: 3 });
+        job.pending = Some(Slip { signed: key.sign(draft).unwrap(), since: 3 });
         outbox.save("x", &job).unwrap();
         assert_eq!(outbox.load("x").unwrap(), Some(job));
 

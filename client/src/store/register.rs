@@ -4,13 +4,13 @@ use std::sync::Mutex;
 
 use bauta_abi::{FileId, FileSpec, RegisterFileReturn, UpdateFileReturn};
 
-use super::job::{Job, Pending, Registered};
+use super::job::{Job, Registered};
 use super::{Request, Store, StoreError, Watch};
 use crate::access::actor_id;
 use crate::actor::{ActorError, Call, Done};
 use crate::message::SignedMessage;
 use crate::node::Waiting;
-use crate::sender::{self, Cost, SendError, Sent};
+use crate::sender::{self, Cost, Sent, Slip};
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 
@@ -79,7 +79,7 @@ impl Store<'_> {
 
     async fn resume(
         &self,
-        pending: &Pending,
+        pending: &Slip,
         file: &FileSpec,
         request: &Request,
         watch: &dyn Watch,
@@ -104,9 +104,7 @@ impl Store<'_> {
 fn can_never_be(error: &ActorError) -> bool {
     match error {
         ActorError::Rejected(rejection) => rejection.executed.is_some(),
-        ActorError::Send(error) => {
-            matches!(&**error, SendError::Refused { message, .. } if message.contains("nonce too low"))
-        }
+        ActorError::Send(error) => error.can_never_be(),
         _ => false,
     }
 }
@@ -150,7 +148,7 @@ impl sender::Watch for Journal<'_> {
     fn before_push(&self, signed: &SignedMessage) -> Result<(), String> {
         self.watch.before_push(signed)?;
         let mut job = self.job.lock().map_err(|_| "the journal is broken".to_string())?;
-        job.pending = Some(Pending { signed: signed.clone(), since: self.since });
+        job.pending = Some(Slip { signed: signed.clone(), since: self.since });
         self.store.outbox.save(self.name, &job).map_err(|e| e.to_string())
     }
 

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bauta_abi::{BountyId, FileId};
-use bauta_client::address::AnyAddress;
 use bauta_client::deal::{MAX_DURATION, MIN_DURATION};
 use clap::{ArgGroup, Args};
 use fvm_shared::clock::ChainEpoch;
 
+use super::ProviderArg;
 use crate::span::Span;
 
 /// `bauta status`.
@@ -18,16 +18,16 @@ pub struct Status {
     /// Number of the file; all of yours without it.
     pub file_id: Option<FileId>,
     /// Ask this provider, too.
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
-    pub provider: Vec<AnyAddress>,
+    #[arg(long, value_name = "ADDRESS[=URL]", value_delimiter = ',')]
+    pub provider: Vec<ProviderArg>,
 }
 
 /// How new deals are made.
 #[derive(Debug, Clone, Args)]
 pub struct NewDeals {
     /// Store it at this provider.
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
-    pub provider: Vec<AnyAddress>,
+    #[arg(long, value_name = "ADDRESS[=URL]", value_delimiter = ',')]
+    pub provider: Vec<ProviderArg>,
     /// How long it is to be stored: epochs, or 200d.
     #[arg(long, value_name = "D", default_value = "180d", value_parser = deal_duration)]
     pub duration: ChainEpoch,

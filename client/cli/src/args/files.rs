@@ -59,9 +59,9 @@ pub struct Put {
     /// Store it at this provider: its address, and where it is reached if the chain does not say.
     #[arg(long, value_name = "ADDRESS[=URL]", value_delimiter = ',')]
     pub provider: Vec<ProviderArg>,
-    /// How many providers are to store it.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=16))]
-    pub copies: u64,
+    /// How many providers are to store it: 1 without it, and with --update as many as the version before.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=16))]
+    pub copies: Option<u64>,
     /// Register it without storing it anywhere.
     #[arg(long, conflicts_with_all = ["provider", "copies"])]
     pub no_store: bool,
@@ -84,9 +84,9 @@ pub struct Get {
     /// Only this path of a folder.
     #[arg(long, value_name = "INNER")]
     pub path: Option<String>,
-    /// Ask this provider first.
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
-    pub provider: Vec<AnyAddress>,
+    /// Ask this provider first: its address, and where it is reached if the chain does not say.
+    #[arg(long, value_name = "ADDRESS[=URL]", value_delimiter = ',')]
+    pub provider: Vec<ProviderArg>,
     /// Overwrite what is there.
     #[arg(long)]
     pub force: bool,
@@ -116,8 +116,8 @@ pub struct Verify {
     /// Number of the file.
     pub file_id: FileId,
     /// Ask this provider, too.
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
-    pub provider: Vec<AnyAddress>,
+    #[arg(long, value_name = "ADDRESS[=URL]", value_delimiter = ',')]
+    pub provider: Vec<ProviderArg>,
     /// Read all that they serve, not only some of it.
     #[arg(long)]
     pub full: bool,

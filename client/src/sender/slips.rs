@@ -1,0 +1,143 @@
+//! Slips: messages on the way, on disk. One file each, from before the message can reach a chain until its receipt is seen, so that the same
+//! call, made again after a crash, goes on with the same signed bytes. A slip holds no secret: what is in it is about to be public.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cid::Cid;
+use fvm_shared::address::Address;
+use fvm_shared::clock::ChainEpoch;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+
+use super::Call;
+use crate::home::{FileError, Home, Lock, create_private_folder, read_private, remove, replace_private, sweep};
+use crate::message::SignedMessage;
+use crate::network::Network;
+use crate::node::{Node, NodeError, chain_name};
+
+/// The version of a slip's form; another one is not read.
+const FORM: u64 = 1;
+const SLIP: &str = "json";
+const LOCK: &str = ".lock";
+/// After so long nobody comes back for a lock's file.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long another process may take from asking for a nonce to handing its message over.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A message that was signed and may be on the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slip {
+    /// What was or was to be pushed: CBOR in hex.
+    #[serde(serialize_with = "to_hex", deserialize_with = "from_hex")]
+    pub signed: SignedMessage,
+    /// An epoch before it was signed.
+    pub since: ChainEpoch,
+}
+
+fn to_hex<S: Serializer>(signed: &SignedMessage, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex::encode(signed.to_bytes()))
+}
+
+fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedMessage, D::Error> {
+    let bytes = hex::decode(String::deserialize(deserializer)?).map_err(de::Error::custom)?;
+    SignedMessage::from_bytes(&bytes).map_err(de::Error::custom)
+}
+
+#[derive(Serialize, Deserialize)]
+struct Form {
+    form: u64,
+    #[serde(flatten)]
+    slip: Slip,
+}
+
+/// The folder of slips of one chain.
+#[derive(Debug, Clone)]
+pub struct Slips {
+    folder: PathBuf,
+}
+
+impl Slips {
+    /// Uses a folder; it is made when it is needed.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// The slips of the chain that a node belongs to: a local one that was begun anew has others.
+    pub async fn of(home: &Home, node: &dyn Node, network: &Network) -> Result<Self, NodeError> {
+        let chain = hex::encode(&Sha256::digest(chain_name(node, network).await?)[..8]);
+        Ok(Self::at(&home.journals(network.name()).join("sent").join(chain)))
+    }
+
+    /// Names what somebody asks of an actor: the same again is the same slip.
+    pub(super) fn name(from: &Address, call: &Call) -> String {
+        let mut hash = Sha256::new();
+        let (value, method) = (call.value.atto().to_string(), call.method.to_string());
+        for part in [&from.to_bytes(), &call.to.to_bytes(), value.as_bytes(), method.as_bytes(), call.params.bytes()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hex::encode(&hash.finalize()[..16])
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name).with_extension(SLIP)
+    }
+
+    /// Takes a call for this process, from before it is looked up until it is over.
+    ///
+    /// Errors: Busy: another process is sending the very same.
+    pub(super) fn take(&self, name: &str) -> Result<Lock, FileError> {
+        sweep(&self.folder, FORGOTTEN, |file| file.ends_with(LOCK));
+        Lock::take(&self.folder.join(format!("{name}{LOCK}")))
+    }
+
+    /// Waits until no other process is between asking for a nonce of this address and handing its message over.
+    pub(super) async fn turn(&self, from: &Address) -> Result<Lock, FileError> {
+        Lock::wait(&self.folder.join(format!("nonce-{}{LOCK}", hex::encode(from.to_bytes()))), PATIENCE).await
+    }
+
+    /// Reads a slip; none where there is none, or it is none of ours.
+    pub(super) fn read(&self, name: &str) -> Result<Option<Slip>, FileError> {
+        match read_private(&self.path(name)) {
+            Ok(text) => Ok(parse(&text)),
+            Err(FileError::Missing(_)) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Writes a slip, whole or not at all.
+    pub(super) fn write(&self, name: &str, slip: Slip) -> Result<(), FileError> {
+        create_private_folder(&self.folder)?;
+        let text = serde_json::to_vec(&Form { form: FORM, slip }).expect("texts and numbers have a JSON form");
+        replace_private(&self.path(name), &text)
+    }
+
+    /// Throws a slip away.
+    pub(super) fn forget(&self, name: &str) -> Result<(), FileError> {
+        remove(&self.path(name))
+    }
+
+    /// Every slip and its name.
+    pub(super) fn all(&self) -> Result<Vec<(String, Slip)>, FileError> {
+        let listing = match fs::read_dir(&self.folder) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(FileError::Io { path: self.folder.clone(), source }),
+        };
+        let slips =
+            listing.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == SLIP));
+        let named = slips.filter_map(|path| Some(path.file_stem()?.to_str()?.to_string()));
+        named.filter_map(|name| self.read(&name).map(|slip| slip.map(|slip| (name, slip))).transpose()).collect()
+    }
+
+    /// Throws away the slip of a message, if there is one.
+    pub(super) fn forget_message(&self, cid: &Cid) -> Result<(), FileError> {
+        self.all()?.iter().filter(|(_, slip)| slip.signed.cid() == *cid).try_for_each(|(name, _)| self.forget(name))
+    }
+}
+
+fn parse(text: &[u8]) -> Option<Slip> {
+    serde_json::from_slice::<Form>(text).ok().filter(|form| form.form == FORM).map(|form| form.slip)
+}

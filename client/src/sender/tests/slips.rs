@@ -1,0 +1,174 @@
+//! What is on its way when a process dies is gone on with by the next one, and never a second time.
+
+use super::*;
+use crate::home::FileError;
+
+/// Writes down which messages of earlier runs are gone on with.
+#[derive(Default)]
+struct Told(StdMutex<Vec<Cid>>);
+
+impl Watch for Told {
+    fn continued(&self, cid: &Cid) {
+        self.0.lock().expect("one at a time").push(*cid);
+    }
+}
+
+impl Told {
+    fn count(&self) -> usize {
+        self.0.lock().expect("one at a time").len()
+    }
+}
+
+fn slips_in(folder: &tempfile::TempDir) -> Vec<String> {
+    let listing = std::fs::read_dir(folder.path()).into_iter().flatten();
+    let names = listing.map(|entry| entry.expect("listed").file_name().into_string().expect("ASCII"));
+    names.filter(|name| name.ends_with(".json")).collect()
+}
+
+fn pool(chain: &Chain) -> usize {
+    chain.state.lock().expect("one at a time").pool.len()
+}
+
+const LOST: Faults = Faults {
+    name: "bauta-local",
+    chain_id: "0x1df5e76",
+    balance: "1000000000000000000",
+    fee_cap: "100",
+    estimate: None,
+    exit_code: 0,
+    push: Push::TakenButAnswerLost,
+    lookup: Lookup::Fails,
+    executes: true,
+};
+
+#[tokio::test]
+async fn what_may_have_arrived_is_gone_on_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slips = Slips::at(folder.path());
+    let told = Told::default();
+    let (chain, sender) = start(LOST);
+    let error = sender.with_slips(slips.clone()).send(&call(), &told).await.expect_err("nobody knows");
+    assert!(matches!(error, SendError::Unconfirmed { .. }), "{error}");
+    assert_eq!((slips_in(&folder).len(), pool(&chain), told.count()), (1, 1, 0));
+    // Another call is none of its business; the same one is that message.
+    let (chain, sender) = start_again(&chain, Faults::default());
+    let sender = sender.with_slips(slips.clone());
+    let other = call().with_value(TokenAmount::from_atto(6));
+    sender.send(&other, &told).await.expect("another one");
+    assert_eq!((slips_in(&folder).len(), pool(&chain), told.count()), (1, 2, 0));
+    let sent = sender.send(&call(), &told).await.expect("found");
+    assert_eq!((slips_in(&folder).len(), pool(&chain)), (0, 2), "nothing was sent");
+    assert_eq!(*told.0.lock().expect("done"), [sent.cid]);
+    // It is over: the same again is meant.
+    sender.send(&call(), &told).await.expect("a second one");
+    assert_eq!((slips_in(&folder).len(), pool(&chain), told.count()), (0, 3, 1));
+}
+
+#[tokio::test]
+async fn what_never_arrived_is_handed_over_as_it_was_signed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (chain, sender) = start(Faults { push: Push::NeverArrives, ..LOST });
+    let journal = Journal::default();
+    sender.with_slips(Slips::at(folder.path())).send(&call(), &journal).await.expect_err("no node");
+    let signed = journal.signed.lock().expect("done")[0].clone();
+    let (chain, sender) = start_again(&chain, Faults::default());
+    let sent = sender.with_slips(Slips::at(folder.path())).send(&call(), &Silent).await.expect("handed over");
+    assert_eq!((sent.cid, pool(&chain), slips_in(&folder).len()), (signed.cid(), 1, 0));
+}
+
+#[tokio::test]
+async fn what_can_never_be_is_made_anew_and_what_is_over_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slips = || Slips::at(folder.path());
+    // It was executed and failed: the estimate says what happens now.
+    let (chain, sender) = start(Faults { exit_code: 16, ..LOST });
+    sender.with_slips(slips()).send(&call(), &Silent).await.expect_err("nobody knows");
+    let (chain, sender) = start_again(&chain, Faults { exit_code: 16, ..Faults::default() });
+    let error = sender.with_slips(slips()).send(&call(), &Silent).await.expect_err("again");
+    assert!(matches!(error, SendError::Rejected { exit_code: 16, cid: Some(_), .. }), "{error}");
+    assert_eq!((pool(&chain), slips_in(&folder).len()), (2, 0));
+    // What the node refuses, or the watcher, is not on its way.
+    for faults in [
+        Faults {
+            push: Push::Refused(1, "minimum expected nonce is 5, got 3: message nonce too low"),
+            ..Faults::default()
+        },
+        Faults { push: Push::Refused(1, "not enough funds to execute transaction"), ..Faults::default() },
+        Faults { estimate: Some((1, "the node is syncing")), ..Faults::default() },
+        Faults { balance: "3", ..Faults::default() },
+    ] {
+        let (_, sender) = start(faults);
+        sender.with_slips(slips()).send(&call(), &Silent).await.expect_err("refused");
+        assert_eq!(slips_in(&folder).len(), 0);
+    }
+    let (_, sender) = start(Faults::default());
+    let journal = Journal { stop_at_push: true, ..Journal::default() };
+    sender.with_slips(slips()).send(&call(), &journal).await.expect_err("stopped");
+    assert_eq!(slips_in(&folder).len(), 0);
+    // Not executed in time: it stays.
+    let (_, sender) = start(Faults { executes: false, ..Faults::default() });
+    sender.with_slips(slips()).send(&call(), &Silent).await.expect_err("nobody mines");
+    assert_eq!(slips_in(&folder).len(), 1);
+}
+
+#[tokio::test]
+async fn those_left_are_settled_by_what_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slips = Slips::at(folder.path());
+    let (mut chain, sender) = start(LOST);
+    let mut sender = sender.with_slips(slips.clone());
+    for amount in [7, 8] {
+        sender.send(&call().with_value(TokenAmount::from_atto(amount)), &Silent).await.expect_err("nobody knows");
+        (chain, sender) = start_again(&chain, LOST);
+        sender = sender.with_slips(slips.clone());
+    }
+    let error = sender.settle(|_| true, &Silent).await.expect_err("the node says nothing");
+    assert!(matches!(error, SendError::Unreachable(_)), "{error}");
+    assert_eq!(slips_in(&folder).len(), 2);
+    let (chain, sender) = start_again(&chain, Faults::default());
+    let sender = sender.with_slips(slips);
+    let settled = sender.settle(|message| message.value == TokenAmount::from_atto(8), &Silent).await.expect("found");
+    assert_eq!((settled.len(), slips_in(&folder).len(), pool(&chain)), (1, 1, 2));
+    assert_eq!(sender.settle(|_| true, &Silent).await.expect("found").len(), 1);
+    assert_eq!((slips_in(&folder).len(), pool(&chain)), (0, 2));
+    assert!(sender.settle(|_| true, &Silent).await.expect("nothing").is_empty());
+}
+
+#[tokio::test]
+async fn two_processes_get_nonces_of_their_own_and_do_not_send_the_very_same_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (chain, one) = start(Faults::default());
+    let two = Sender::new(chain.clone(), one.key().clone(), Network::Local);
+    let (one, two) = (one.with_slips(Slips::at(folder.path())), two.with_slips(Slips::at(folder.path())));
+    let calls: Vec<_> = (0..10).map(|n| call().with_value(TokenAmount::from_atto(n))).collect();
+    let sends = calls
+        .iter()
+        .enumerate()
+        .map(|(n, call)| if n % 2 == 0 { one.send(call, &Silent) } else { two.send(call, &Silent) });
+    for sent in futures::future::join_all(sends).await {
+        sent.expect("sent");
+    }
+    let nonces: Vec<_> = chain.state.lock().expect("done").pool.iter().map(|(s, _)| s.message.sequence).collect();
+    assert_eq!(nonces, (0..10).collect::<Vec<_>>());
+    let mine = Slips::at(folder.path()).take(&Slips::name(&one.address(), &call())).expect("taken");
+    let error = two.send(&call(), &Silent).await.expect_err("somebody else is at it");
+    assert!(matches!(error, SendError::Slip(FileError::Busy(_))), "{error}");
+    drop(mine);
+    two.send(&call(), &Silent).await.expect("sent");
+}
+
+#[tokio::test]
+async fn a_slip_that_is_none_is_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slips = Slips::at(folder.path());
+    let (chain, sender) = start(Faults::default());
+    let sender = sender.with_slips(slips.clone());
+    let path = folder.path().join(format!("{}.json", Slips::name(&sender.address(), &call())));
+    for text in ["", "{}", r#"{"form":1,"signed":"zz","since":0}"#, r#"{"form":2,"signed":"","since":0}"#, "null"] {
+        crate::home::replace_private(&path, text.as_bytes()).expect("written");
+        assert!(slips.all().expect("read").is_empty(), "{text}");
+        sender.send(&call(), &Silent).await.expect("sent");
+        assert!(!path.exists());
+    }
+    assert_eq!(pool(&chain), 5);
+}
