@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -121,4 +122,83 @@ fn a_devnet_killed_in_the_middle_of_sealing() {
     let put = alice.ok(&["put", "file"]);
     assert_eq!((&put["file_id"], &put["providers"][0]["state"]), (&json!(1), &json!("sealed")));
     assert_eq!(outcome(&net, &alice, &sent, "out"), undisturbed());
+}
+
+#[test]
+fn a_devnet_killed_in_the_middle_of_a_download() {
+    const DOWNLOAD: usize = 160 << 20;
+    let mut net = Net::start(&["--providers", "1"]);
+    let sent = noise(DOWNLOAD);
+    let alice = alice(&net, &sent);
+    alice.ok(&["put", "file"]);
+    let fetching = alice.home.path().join("fetching");
+    let size = |entry: std::fs::DirEntry| entry.metadata().map_or(0, |about| about.blocks() * 512);
+    let kept = || std::fs::read_dir(&fetching).into_iter().flatten().flatten().map(size).sum::<u64>();
+    let mut get = begin(&alice, &["get", "1", "-o", "out"]);
+    until("a beginning", || kept() > 1 << 20);
+    net.kill();
+    let had = kept();
+    assert!(had < DOWNLOAD as u64, "killed on the way, at {had}");
+    assert!(get.try_wait().unwrap().is_none(), "the client is still at it");
+    // It gives up in time, says so, writes nothing half, and keeps what has come.
+    let run = Run::of(get.wait_with_output().unwrap());
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(!alice.path("out").exists());
+    net.again();
+    let again = alice.run(&["get", "1", "-o", "out"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(again.stderr.contains("going on where an earlier get stopped"), "{}", again.stderr);
+    assert!(std::fs::read(alice.path("out")).unwrap() == sent);
+    assert_eq!(kept(), 0, "nothing stays");
+    assert_eq!(outcome(&net, &alice, &sent, "once-more"), undisturbed());
+}
+
+/// The messages of a user that are on their way.
+fn slips(user: &User) -> usize {
+    let sent = user.home.path().join("journal/local/sent");
+    let chains = std::fs::read_dir(sent).into_iter().flatten().flatten();
+    let files = chains.flat_map(|chain| std::fs::read_dir(chain.path()).into_iter().flatten().flatten());
+    files.filter(|file| file.path().extension().is_some_and(|kind| kind == "json")).count()
+}
+
+#[test]
+fn a_client_killed_while_its_money_is_on_the_way_pays_once() {
+    let net = Net::start(&["--providers", "1", "--block-time", "1s"]);
+    let (alice, bob) = (alice(&net, b"a file"), User::on(&net));
+    bob.ok(&["init"]);
+    alice.ok(&["put", "file"]);
+    let whose = bob.address();
+    let had = |user: &User| -> u128 {
+        let balance = user.ok(&["wallet", "balance"])["balance"].as_str().unwrap().to_string();
+        balance.parse().unwrap()
+    };
+    let whole = 1_000_000_000_000_000_000;
+    let before = had(&bob);
+    let again = |args: &[&str], then: u64| {
+        let mut child = begin(&alice, args);
+        until("a slip", || slips(&alice) == 1);
+        std::thread::sleep(Duration::from_millis(then));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(slips(&alice), 1, "it is still on the way");
+        let run = alice.run(args);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(run.stderr.contains("nothing is sent a second time"), "{}", run.stderr);
+        assert_eq!(slips(&alice), 0);
+    };
+    // Killed before the push, while it is made, and after it.
+    for (round, then) in [0, 2, 10, 100].into_iter().enumerate() {
+        again(&["wallet", "send", &whose, "1"], then);
+        assert_eq!(had(&bob) - before, (round as u128 + 1) * whole, "killed {then} ms after it was written down");
+    }
+    again(&["market", "deposit", "3"], 1);
+    assert_eq!(alice.ok(&["market", "balance"])["escrow"], (3 * whole).to_string());
+    let bounty =
+        ["bounty", "create", "1", "--reward", "2", "--replicas", "1", "--duration", "180d", "--deadline", "30d"];
+    again(&bounty, 1);
+    assert_eq!(alice.ok(&["bounty", "ls"])["bounties"].as_array().unwrap().len(), 1);
+    // Once more is once more.
+    alice.ok(&["wallet", "send", &whose, "1"]);
+    assert_eq!(had(&bob) - before, 5 * whole);
+    alice.ok(&["devnet", "check"]);
 }

@@ -153,7 +153,7 @@ impl Care<'_> {
         let node = &**self.actor.node();
         // A local chain keeps everything; elsewhere whoever registers has often sealed before.
         let from = if *self.network == Network::Local { 0 } else { (since - WINDOW).max(0) };
-        match node.sectors_with_piece(piece_cid, from, None).await {
+        match node.sectors_with_piece(piece_cid, None, from, None).await {
             Err(NodeError::Refused { .. }) => {}
             other => return other.map(Some),
         }
@@ -163,7 +163,7 @@ impl Care<'_> {
             if first > now {
                 break;
             }
-            match node.sectors_with_piece(piece_cid, first, Some((first + WINDOW - 1).min(now))).await {
+            match node.sectors_with_piece(piece_cid, None, first, Some((first + WINDOW - 1).min(now))).await {
                 Err(NodeError::Refused { .. }) => return Ok(None),
                 other => all.extend(other?),
             }

@@ -1,12 +1,11 @@
 //! What the chain says of a sealed piece, whatever its provider says.
 //!
-//! A miner emits `sector-activated` with the CIDs of the pieces when it proves a sector (FIP-0083), and answers how the sector stands
-//! (FIP-0112).
+//! A miner emits the CIDs of the pieces when it proves a sector, new or updated (FIP-0083), and answers how the sector stands (FIP-0112).
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use cid::Cid;
-use fvm_ipld_encoding::{CBOR, RawBytes, from_slice, to_vec};
+use fvm_ipld_encoding::{RawBytes, from_slice};
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
@@ -14,8 +13,8 @@ use fvm_shared::sector::SectorNumber;
 use serde_bytes::ByteBuf;
 
 use crate::message::draft;
-use crate::node::json::{ActorEvent, EventBlock, EventFilter, TipsetKey};
-use crate::node::{Node, NodeError};
+use crate::node::json::TipsetKey;
+use crate::node::{Node, NodeError, ProvenSector};
 
 /// A miner actor's `GenerateSectorLocation`.
 const GENERATE_SECTOR_LOCATION: u64 = 1_321_604_665;
@@ -58,17 +57,15 @@ impl Witness {
     ///
     /// Errors: the node is not reached.
     pub async fn look(&self, miner: &Address) -> Result<Testimony, NodeError> {
-        let events = match self.events(miner).await {
-            Ok(events) => events,
+        let mut proven = match self.proven(miner).await {
+            Ok(proven) => proven,
             Err(NodeError::Refused { message, .. }) => return Ok(Testimony::Unknown(message)),
             Err(error) => return Err(error),
         };
+        proven.sort_by_key(|proof| std::cmp::Reverse(proof.epoch));
         let mut sectors = Vec::new();
-        for event in events.iter().rev() {
-            if let Some(sector) = sector_of(event)
-                && !sectors.contains(&sector)
-                && self.is_alive(miner, sector).await?
-            {
+        for ProvenSector { sector, .. } in proven {
+            if !sectors.contains(&sector) && self.is_alive(miner, sector).await? {
                 sectors.push(sector);
             }
         }
@@ -103,8 +100,8 @@ impl Witness {
         self.seen.lock().expect("nobody panics with it")
     }
 
-    async fn events(&self, miner: &Address) -> Result<Vec<ActorEvent>, NodeError> {
-        let all = self.node.actor_events(&self.filter(miner, 0, None)).await;
+    async fn proven(&self, miner: &Address) -> Result<Vec<ProvenSector>, NodeError> {
+        let all = self.node.sectors_with_piece(&self.piece, Some(miner), 0, None).await;
         if !matches!(&all, Err(NodeError::Refused { .. })) {
             return all;
         }
@@ -114,18 +111,10 @@ impl Witness {
             let to = head - window * WINDOW;
             if to > 0 {
                 let from = (to - WINDOW + 1).max(0);
-                found.extend(self.node.actor_events(&self.filter(miner, from, Some(to))).await?);
+                found.extend(self.node.sectors_with_piece(&self.piece, Some(miner), from, Some(to)).await?);
             }
         }
         Ok(found)
-    }
-
-    fn filter(&self, miner: &Address, from: ChainEpoch, to: Option<ChainEpoch>) -> EventFilter {
-        let block = |value: Vec<u8>| vec![EventBlock { codec: CBOR, value }];
-        let mut filter = EventFilter::of_actor(*miner, from, to);
-        filter.fields.insert("$type".into(), block(to_vec("sector-activated").expect("a text has a CBOR form")));
-        filter.fields.insert("piece-cid".into(), block(to_vec(&self.piece).expect("a CID has a CBOR form")));
-        filter
     }
 
     /// Whether a sector is there, faulty or not. A miner without that method is believed.
@@ -143,8 +132,5 @@ impl Witness {
     }
 }
 
-/// The sector that an event names.
-fn sector_of(event: &ActorEvent) -> Option<SectorNumber> {
-    let entry = event.entries.iter().find(|entry| entry.key == "sector")?;
-    (!event.reverted).then(|| from_slice(&entry.value).ok())?
-}
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub struct SectorLife {
 }
 
 impl<'n> dyn Node + 'n {
-    /// The sectors of all miners that were proven with a piece in the epochs `from..=to`; `to` absent means up to the head.
+    /// The sectors that were proven with a piece in the epochs `from..=to`, of one miner or of all; `to` absent means up to the head.
     ///
     /// Errors: as `actor_events`.
     ///
@@ -45,6 +45,7 @@ impl<'n> dyn Node + 'n {
     pub async fn sectors_with_piece(
         &self,
         piece_cid: &Cid,
+        miner: Option<&Address>,
         from: ChainEpoch,
         to: Option<ChainEpoch>,
     ) -> Result<Vec<ProvenSector>, NodeError> {
@@ -56,7 +57,9 @@ impl<'n> dyn Node + 'n {
         }
         let piece = wanted(to_vec(piece_cid).map_err(unencodable)?);
         let fields = BTreeMap::from([("$type".into(), kinds), ("piece-cid".into(), vec![piece])]);
-        let filter = EventFilter { fields, from_height: Some(from), to_height: to, ..EventFilter::default() };
+        let addresses = miner.map(|miner| AddressJson(*miner)).into_iter().collect();
+        let filter =
+            EventFilter { addresses, fields, from_height: Some(from), to_height: to, ..EventFilter::default() };
         let events = self.actor_events(&filter).await?;
         // An emitter that is no ID is no miner.
         let mut found: Vec<_> = events.iter().filter(|event| !event.reverted).filter_map(proven).collect();

@@ -248,3 +248,26 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+/// Interrupts a process, as Ctrl-C does, and gives its exit code.
+pub fn interrupt(child: &mut Child) -> i32 {
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    child.wait().unwrap().code().unwrap_or(-1)
+}
+
+/// Lets days pass, some at a time: on a busy machine a leap over half a year takes longer than a client waits for an answer.
+pub fn days(user: &User, mut days: u32) {
+    while days > 0 {
+        let step = days.min(5);
+        user.ok(&["mine", &format!("{step}d")]);
+        days -= step;
+    }
+}
+
+/// The document of a run that has to end with a code.
+pub fn ends(user: &User, code: i32, args: &[&str]) -> Value {
+    let run = user.run(&[args, &["--json"]].concat());
+    let document = run.json();
+    assert_eq!(run.code, code, "{args:?}: {document}\n{}", run.stderr);
+    document
+}

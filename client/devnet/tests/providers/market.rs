@@ -9,12 +9,13 @@ use bauta_client::deal::mk12::{self, AskRequest, DealParams, StatusRequest, Tran
 use bauta_client::deal::{DealError, DealState, MarketProvider, StorageProvider, Timeouts, escrow, piece_path};
 use bauta_client::home::Home;
 use bauta_client::network::Network;
-use bauta_client::node::{ProviderSettings, Telling};
-use bauta_client::sender::{Sender, Silent};
+use bauta_client::node::{Node, NodeError, ProviderSettings, Telling};
+use bauta_client::sender::{SendError, Sender, Silent, Slips};
 use bauta_devnet::genesis::account_key;
 use fvm_ipld_encoding::RawBytes;
 use fvm_shared::address::Address;
 use fvm_shared::econ::TokenAmount;
+use serde_json::Value;
 
 use super::shop::*;
 
@@ -153,6 +154,83 @@ async fn an_agreement_is_made_once_and_its_money_comes_back() {
     let left = node.market_balance(&client.address()).await.unwrap();
     assert_eq!(escrow::available(&left), TokenAmount::default());
     assert_eq!(left.escrow, first.deposited);
+    sound(&devnet).await;
+    devnet.shutdown().await;
+}
+
+/// A node that gets no message, or gets them and never says so.
+struct Deaf {
+    node: Arc<dyn Node>,
+    passes_on: bool,
+}
+
+#[async_trait::async_trait]
+impl Node for Deaf {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, NodeError> {
+        let broken = Err(NodeError::Unreachable("the connection broke".into()));
+        match method {
+            "Filecoin.MpoolPush" if self.passes_on => self.node.request(method, params).await.and(broken),
+            "Filecoin.MpoolPush" | "Filecoin.ChainGetMessage" => broken,
+            _ => self.node.request(method, params).await,
+        }
+    }
+}
+
+/// Two orders at a time, and runs that die while their deposit is on its way: each is paid in once.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_deposit_is_made_twice_and_none_counts_for_two() {
+    let devnet = devnet(None, 2).await;
+    let client = account_key(0);
+    let shop = Shop::of(&devnet, 0, &client).await;
+    let other = Shop::of(&devnet, 1, &client).await;
+    let node = devnet.node();
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path());
+    let slips = Slips::of(&home, &*node, &Network::Local).await.unwrap();
+    let by = |node: &Arc<dyn Node>| Sender::new(node.clone(), client.clone(), Network::Local).with_slips(slips.clone());
+    let escrow = || async { node.market_balance(&client.address()).await.unwrap().escrow };
+    let mut orders = Vec::new();
+    for seed in 0..4 {
+        let piece = shop.store(&bytes(20 + seed, 3_000), None).await;
+        orders.push(Order {
+            root: piece.piece_cid,
+            miner: other.miner,
+            url: other.url.clone(),
+            source: format!("{}{}", shop.url, piece_path(&piece)),
+            duration: HALF_A_YEAR,
+            price: None,
+            limit: None,
+            patience: Duration::from_secs(60),
+            piece,
+        });
+    }
+
+    // The first run dies with its deposit on the way: nobody has it, or the chain has and nobody says so.
+    let mut sum = TokenAmount::default();
+    for (order, passes_on) in [(&orders[0], false), (&orders[1], true)] {
+        let deaf: Arc<dyn Node> = Arc::new(Deaf { node: node.clone(), passes_on });
+        let died = agreement::make(&deaf, &by(&deaf), &home, order, &Silent).await;
+        assert!(matches!(died, Err(AgreementError::Send(SendError::Unconfirmed { .. }))), "{died:?}");
+        let done = agreement::make(&node, &by(&node), &home, order, &Silent).await.unwrap();
+        assert_eq!((done.state, done.resumed), (DealState::Complete, true));
+        sum += done.terms.client_balance_requirement();
+        assert_eq!(escrow().await, sum, "paid in once");
+    }
+    // What one run has left on the way is seen through by another order's, and does not count for that one.
+    let deaf: Arc<dyn Node> = Arc::new(Deaf { node: node.clone(), passes_on: false });
+    agreement::make(&deaf, &by(&deaf), &home, &orders[2], &Silent).await.unwrap_err();
+    let (one, two) = (by(&node), by(&node));
+    let both = tokio::join!(
+        agreement::make(&node, &one, &home, &orders[3], &Silent),
+        agreement::make(&node, &two, &home, &orders[2], &Silent)
+    );
+    for done in [both.0.unwrap(), both.1.unwrap()] {
+        assert_eq!(done.state, DealState::Complete);
+        sum += done.terms.client_balance_requirement();
+    }
+    assert_eq!(escrow().await, sum);
+    let balance = node.market_balance(&client.address()).await.unwrap();
+    assert_eq!(escrow::available(&balance), TokenAmount::default(), "all of it is bound");
     sound(&devnet).await;
     devnet.shutdown().await;
 }
