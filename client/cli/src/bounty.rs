@@ -90,8 +90,8 @@ async fn create(context: &mut Context, args: BountyCreate) -> anyhow::Result<Out
         providers
             .push(id.ok_or_else(|| Failure::not_found(format!("{} is not on the chain", network.show(&provider.0))))?);
     }
-    let source = match args.source {
-        Some(source) => source,
+    let source = match &args.source {
+        Some(source) => source.clone(),
         None => holder(context, &actor, &record).await?,
     };
     let terms = Terms {
@@ -118,7 +118,10 @@ async fn create(context: &mut Context, args: BountyCreate) -> anyhow::Result<Out
         span::at(terms.claim_deadline, now),
     ));
     let spending = Spending::new(context.notes(), &network, "creating the bounty");
-    let done: Done<CreateBountyReturn> = bounty::create(&actor, &sender, terms, value.clone(), &spending).await?;
+    // The same command some epochs later means the same bounty.
+    let said = Terms { claim_deadline: 0, source: args.source.unwrap_or_default(), ..terms.clone() };
+    let call = Call::create_bounty(terms, value.clone())?.meaning(&(said, args.deadline.said()))?;
+    let done: Done<CreateBountyReturn> = actor.send(&sender, &call, &spending).await?;
     changed(&actor, &sender, done.value.id, "paid in", Some(Fil(value)), MessageRow::from(&done.sent)).await
 }
 

@@ -55,6 +55,14 @@ impl When {
         }
     }
 
+    /// What was said, whenever: a time from now is negative.
+    pub fn said(self) -> ChainEpoch {
+        match self {
+            Self::At(epoch) => epoch,
+            Self::In(epochs) => -epochs,
+        }
+    }
+
     /// Reads `12345` as an epoch and `30d` as a time from now.
     pub fn epoch_or_span(text: &str) -> Result<Self, String> {
         let is_number = text.trim().bytes().all(|c| c.is_ascii_digit());

@@ -6,6 +6,7 @@ use fvm_shared::address::Address;
 use fvm_shared::deal::DealID;
 use fvm_shared::econ::TokenAmount;
 use num_traits::Zero;
+use serde::Serialize;
 
 use super::{Actor, ActorError};
 use crate::sender;
@@ -20,12 +21,14 @@ pub struct Call {
     pub params: RawBytes,
     /// attoFIL that go along.
     pub value: TokenAmount,
+    /// See [`sender::Call::meaning`].
+    pub meaning: Option<RawBytes>,
 }
 
 impl Call {
     fn new<P: Wire>(method: Method, params: &P) -> Result<Self, ActorError> {
         let params = encode(params).map_err(|why| ActorError::Params { method, why })?;
-        Ok(Self { method, params: RawBytes::new(params), value: TokenAmount::zero() })
+        Ok(Self { method, params: RawBytes::new(params), value: TokenAmount::zero(), meaning: None })
     }
 
     fn with_value(self, value: TokenAmount) -> Self {
@@ -67,6 +70,16 @@ impl Call {
         Self::new(Method::RevokeAccess, &RevokeAccessParams { id, addresses })
     }
 
+    /// Says what makes this call the same as another one: anything with a CBOR form.
+    ///
+    /// Errors: Params: it has none.
+    pub fn meaning<M: Serialize>(self, meaning: &M) -> Result<Self, ActorError> {
+        let unencodable = |why: fvm_ipld_encoding::Error| WireError::Malformed(why.to_string());
+        let meaning = RawBytes::serialize(meaning).map_err(unencodable);
+        let meaning = meaning.map_err(|why| ActorError::Params { method: self.method, why })?;
+        Ok(Self { meaning: Some(meaning), ..self })
+    }
+
     /// Offers a reward, funded with `value`.
     pub fn create_bounty(terms: Terms, value: TokenAmount) -> Result<Self, ActorError> {
         Ok(Self::new(Method::CreateBounty, &CreateBountyParams { terms })?.with_value(value))
@@ -102,6 +115,7 @@ impl Call {
         sender::Call::new(actor.address(), self.method.number())
             .with_value(self.value.clone())
             .with_params(self.params.clone())
+            .with_meaning(self.meaning.clone())
     }
 
     /// Decodes what the method returned.

@@ -36,8 +36,10 @@ impl Actor {
         }
         let invocation = contract::invocation(call.method.number(), call.params.bytes());
         let params = RawBytes::serialize(BytesSer(&invocation)).expect("bytes have a CBOR form");
-        let wrapped =
-            sender::Call::new(self.address(), contract::INVOKE_EVM).with_value(plain.value).with_params(params);
+        let wrapped = sender::Call::new(self.address(), contract::INVOKE_EVM)
+            .with_value(plain.value)
+            .with_params(params)
+            .with_meaning(plain.meaning);
         Ok((wrapped, true))
     }
 

@@ -20,12 +20,14 @@ pub struct Call {
     pub value: TokenAmount,
     /// CBOR.
     pub params: RawBytes,
+    /// What of the params makes two calls the same, where some of them follow from the hour; the params themselves without it. It is not sent.
+    pub meaning: Option<RawBytes>,
 }
 
 impl Call {
     /// A call without value and params.
     pub fn new(to: Address, method: u64) -> Self {
-        Self { to, method, value: TokenAmount::zero(), params: RawBytes::default() }
+        Self { to, method, value: TokenAmount::zero(), params: RawBytes::default(), meaning: None }
     }
 
     /// Sends money along.
@@ -37,6 +39,12 @@ impl Call {
     /// Sends params along.
     pub fn with_params(mut self, params: RawBytes) -> Self {
         self.params = params;
+        self
+    }
+
+    /// Says what makes it the same as another one, for [`Sender::send`](super::Sender::send) with slips.
+    pub fn with_meaning(mut self, meaning: Option<RawBytes>) -> Self {
+        self.meaning = meaning;
         self
     }
 }

@@ -74,7 +74,12 @@ impl Slips {
     pub(super) fn name(from: &Address, call: &Call) -> String {
         let mut hash = Sha256::new();
         let (value, method) = (call.value.atto().to_string(), call.method.to_string());
-        for part in [&from.to_bytes(), &call.to.to_bytes(), value.as_bytes(), method.as_bytes(), call.params.bytes()] {
+        let (kind, meaning) = match &call.meaning {
+            None => (b"params", &call.params),
+            Some(meaning) => (b"means:", meaning),
+        };
+        let (from, to) = (from.to_bytes(), call.to.to_bytes());
+        for part in [&from, &to, value.as_bytes(), method.as_bytes(), kind, meaning.bytes()] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }

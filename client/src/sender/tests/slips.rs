@@ -157,6 +157,28 @@ async fn two_processes_get_nonces_of_their_own_and_do_not_send_the_very_same_at_
     two.send(&call(), &Silent).await.expect("sent");
 }
 
+#[test]
+fn calls_are_the_same_by_what_they_mean() {
+    let me = Address::new_id(7);
+    let name = |call: &Call| Slips::name(&me, call);
+    let (one, other) = (RawBytes::new(vec![1]), RawBytes::new(vec![2]));
+    let meant = |params: &RawBytes, meaning: &RawBytes| {
+        name(&call().with_params(params.clone()).with_meaning(Some(meaning.clone())))
+    };
+    assert_eq!(meant(&one, &other), meant(&other, &other));
+    assert_ne!(meant(&one, &one), meant(&one, &other));
+    assert_ne!(meant(&one, &one), name(&call().with_params(one.clone())));
+    for another in [
+        Call { to: Address::new_id(1006), ..call() },
+        Call { method: 8, ..call() },
+        call().with_value(TokenAmount::from_atto(6)),
+        call().with_params(other),
+    ] {
+        assert_ne!(name(&another), name(&call()));
+    }
+    assert_ne!(Slips::name(&Address::new_id(8), &call()), name(&call()));
+}
+
 #[tokio::test]
 async fn a_slip_that_is_none_is_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
