@@ -243,9 +243,11 @@ impl Chain {
         self.check = Some(check);
     }
 
-    /// What somebody needs before having a life on this chain.
-    pub(crate) fn lacking(&mut self, duties: &dyn Duties) -> Result<Vec<(Address, TokenAmount)>> {
-        duties.lacking(&Ledger::resting(self))
+    /// Shows somebody the chain; gives what they need before having a life on it.
+    pub(crate) fn welcome(&mut self, duties: &mut dyn Duties) -> Result<Vec<(Address, TokenAmount)>> {
+        let view = Ledger::resting(self);
+        duties.arrive(&view)?;
+        duties.lacking(&view)
     }
 
     /// Gives somebody a life on this chain.

@@ -103,6 +103,11 @@ pub trait Duties {
         None
     }
 
+    /// Looks around on the chain; called once, before anything else.
+    fn arrive(&mut self, _view: &dyn LedgerView) -> Result<()> {
+        Ok(())
+    }
+
     /// What has to be given to whom before they begin; asked once, when the devnet starts.
     fn lacking(&self, _view: &dyn LedgerView) -> Result<Vec<(Address, TokenAmount)>> {
         Ok(vec![])

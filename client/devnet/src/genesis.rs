@@ -4,6 +4,7 @@
 //! By hand are only: the system actor (its constructor cannot know the bundle) and the burnt-funds account (the account
 //! constructor insists on a key address).
 
+mod founders;
 mod prepared;
 
 use std::rc::Rc;
@@ -14,11 +15,10 @@ use cid::Cid;
 use fvm::machine::Manifest;
 use fvm::state_tree::StateTree;
 use fvm_ipld_blockstore::{Block, Blockstore};
-use fvm_ipld_encoding::{BytesDe, BytesSer, CborStore, RawBytes};
+use fvm_ipld_encoding::{CborStore, RawBytes};
 use fvm_shared::address::Address;
 use fvm_shared::bigint::{BigInt, bigint_ser::BigIntSer};
 use fvm_shared::econ::TokenAmount;
-use fvm_shared::sector::RegisteredPoStProof;
 use fvm_shared::state::{ActorState, StateTreeVersion};
 use fvm_shared::version::NetworkVersion;
 use fvm_shared::{ActorID, EMPTY_ARR_CID, IPLD_RAW, METHOD_CONSTRUCTOR, METHOD_SEND};
@@ -28,6 +28,8 @@ use crate::bundle::{BAUTA_ACTOR, Bundle};
 use crate::records::NetworkRecord;
 use crate::store::Store;
 use crate::vm::{Rules, SYSTEM, Vm};
+pub use founders::Founder;
+pub(crate) use founders::first_created_by;
 use prepared::{Prepared, Wanted};
 
 /// Positions in a bundle's manifest (`fil_actors_runtime::builtins::Type`).
@@ -79,6 +81,8 @@ pub struct Genesis {
     pub time: u64,
     /// The built-in actors.
     pub bundle: Bundle,
+    /// Storage providers that are there from the beginning.
+    pub founders: Vec<Founder>,
     /// How many funded accounts.
     pub accounts: u64,
     /// Other addresses that are given money.
@@ -88,7 +92,7 @@ pub struct Genesis {
 }
 
 impl Default for Genesis {
-    /// Our own actors, ten accounts, network version 28, a fixed time.
+    /// Our own actors, no providers, ten accounts, network version 28, a fixed time.
     fn default() -> Self {
         Self {
             name: bauta_client::network::LOCAL_NODE_NAME.to_owned(),
@@ -96,6 +100,7 @@ impl Default for Genesis {
             version: NetworkVersion::V28,
             time: 1_790_000_010,
             bundle: Bundle::default(),
+            founders: vec![],
             accounts: 10,
             funded: vec![],
             actor: None,
@@ -118,12 +123,16 @@ impl Genesis {
             && let Some(prepared) = Prepared::load()
         {
             let anchor = prepared.anchor;
-            let (name, funded, with_bauta) = (self.name.as_str(), self.all_funded(), self.actor.is_some());
-            if let Some(root) = prepared.build(store, Wanted { manifest, name, funded, with_bauta })? {
+            if let Some(root) = prepared.build(store, self.wanted(manifest))? {
                 return Ok((self.record(manifest, anchor), root));
             }
         }
         self.build_by_constructors(store, manifest)
+    }
+
+    fn wanted(&self, manifest: Cid) -> Wanted<'_> {
+        let (name, founders, with_bauta) = (&self.name, &self.founders, self.actor.is_some());
+        Wanted { manifest, name, founders, funded: self.all_funded(), with_bauta }
     }
 
     fn build_by_constructors(&self, store: &Rc<Store>, manifest: Cid) -> Result<(NetworkRecord, Cid)> {
@@ -133,6 +142,9 @@ impl Genesis {
         let mut vm = Vm::open(store, &rules, root, 0)?;
         self.construct(&mut vm)?;
         let anchor = anchor(&mut vm).context("the anchor miner")?;
+        for (index, founder) in self.founders.iter().enumerate() {
+            founder.settle(&mut vm).with_context(|| format!("provider {index}"))?;
+        }
         if let Some(wasm) = &self.actor {
             let code = store.put(Code::Blake2b256, &Block::new(IPLD_RAW, wasm))?;
             install(&mut vm, BAUTA_ID, code)?;
@@ -258,10 +270,8 @@ fn anchor(vm: &mut Vm) -> Result<ActorID> {
     let deposit = TokenAmount::from_whole(10_000);
     fund(vm, &owner, &(deposit.clone() * 2u64))?;
     fund(vm, &worker, &TokenAmount::from_whole(1))?;
-    let post = RegisteredPoStProof::StackedDRGWindow32GiBV1P1;
-    let params = RawBytes::serialize((owner, worker, post, BytesSer(b"anchor"), Vec::<BytesDe>::new()))?;
-    let made = vm.implicit(&owner, &POWER, CREATE_MINER, &deposit, params)?.ok().context("CreateMiner")?;
-    let (miner, _): (Address, Address) = made.decode()?;
+    let id = founders::create_miner(vm, &owner, &worker, b"anchor", &[], &deposit)?;
+    let miner = Address::new_id(id);
     // 3 EiB raw and 15 EiB quality-adjusted power, 100M FIL of pledge: the size of the public network.
     let (raw, adjusted) = (BigInt::from(3u64 << 60), BigInt::from(15u64 << 60));
     let power = RawBytes::serialize((BigIntSer(&raw), BigIntSer(&adjusted)))?;
@@ -271,11 +281,12 @@ fn anchor(vm: &mut Vm) -> Result<ActorID> {
             .ok()
             .with_context(|| format!("power actor, method {method}"))?;
     }
-    Ok(miner.id()?)
+    Ok(id)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::prepared::PREPARED_FOUNDERS;
     use super::*;
     use crate::on_large_stack;
 
@@ -286,32 +297,55 @@ mod tests {
             let store = Rc::new(Store::temporary().unwrap());
             let manifest = Bundle::Own.load(&store).unwrap();
             let bare = Genesis { accounts: 0, actor: Some(BAUTA_ACTOR.to_vec()), ..Genesis::default() };
-            let (network, root) = bare.build_by_constructors(&store, manifest).unwrap();
-            let anchor = network.anchor.unwrap();
-            let made = Prepared::of(&store, &root, &manifest, anchor).unwrap();
+            let founders =
+                |count, port| crate::provider::founders((0..count).map(|n| ([127, 0, 0, 1], port + n as u16).into()));
+            let mut begun = Vec::new();
+            for count in 0..=PREPARED_FOUNDERS {
+                let genesis = Genesis { founders: founders(count, 1000), ..bare.clone() };
+                begun.push(genesis.build_by_constructors(&store, manifest).unwrap());
+            }
+            let anchor = begun[0].0.anchor.unwrap();
+            let roots: Vec<Cid> = begun.into_iter().map(|(_, root)| root).collect();
+            let prepared =
+                || Prepared::of(&store, &roots, &manifest, anchor, founders(PREPARED_FOUNDERS, 1000)).unwrap();
             if std::env::var_os("UPDATE_VECTORS").is_some() {
                 let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/genesis/prepared.cbor");
-                std::fs::write(file, fvm_ipld_encoding::to_vec(&made).unwrap()).unwrap();
+                std::fs::write(file, fvm_ipld_encoding::to_vec(&prepared()).unwrap()).unwrap();
             } else {
-                assert_eq!(
-                    Prepared::load().as_ref(),
-                    Some(&made),
-                    "run this test with UPDATE_VECTORS=1, then build again"
-                );
+                let is_kept = Prepared::load() == Some(prepared());
+                assert!(is_kept, "run this test with UPDATE_VECTORS=1, then build again");
             }
-            let funded = crate::provider::genesis_funds(2);
             let twice = vec![(account_key(1).address(), TokenAmount::from_whole(5)); 2];
-            for (genesis, with_bauta) in [
-                (Genesis { name: "another".into(), funded, ..bare.clone() }, true),
-                (Genesis { accounts: 3, funded: twice, actor: None, ..bare.clone() }, false),
+            let owner = founders(1, 0)[0].owner.clone();
+            for genesis in [
+                Genesis { name: "another".into(), ..bare.clone() },
+                Genesis { accounts: 3, funded: twice.clone(), actor: None, ..bare.clone() },
+                // The widths of their numbers differ.
+                Genesis { founders: founders(1, 7), ..bare.clone() },
+                Genesis { founders: founders(2, 40_000), accounts: 10, ..bare.clone() },
+                Genesis {
+                    founders: founders(PREPARED_FOUNDERS, 65_000),
+                    funded: vec![owner],
+                    actor: None,
+                    ..bare.clone()
+                },
             ] {
                 let (_, built) = genesis.build_by_constructors(&store, manifest).unwrap();
-                let prepared = Prepared::of(&store, &root, &manifest, anchor).unwrap();
-                let wanted = Wanted { manifest, name: &genesis.name, funded: genesis.all_funded(), with_bauta };
-                let prepared = prepared.build(&store, wanted).unwrap().expect("plain accounts");
+                let made = prepared().build(&store, genesis.wanted(manifest)).unwrap().expect("plain accounts");
                 let actors = |root| crate::state::State::at(&store, root).unwrap().actors().unwrap();
-                assert_eq!(actors(&prepared), actors(&built));
-                assert_eq!(prepared, built);
+                assert_eq!(actors(&made), actors(&built));
+                assert_eq!(made, built);
+                for founder in &genesis.founders {
+                    let state = crate::state::State::at(&store, &made).unwrap();
+                    let miner = state.resolve(&first_created_by(&founder.owner.0)).unwrap();
+                    assert!(miner.is_some(), "its miner is where its provider looks for it");
+                }
+            }
+            let mut strangers = founders(2, 1000);
+            strangers.reverse();
+            for founders in [strangers, founders(PREPARED_FOUNDERS + 1, 1000)] {
+                let genesis = Genesis { founders, ..bare.clone() };
+                assert!(prepared().build(&store, genesis.wanted(manifest)).unwrap().is_none());
             }
         });
     }

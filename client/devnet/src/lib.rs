@@ -85,8 +85,8 @@ pub async fn spawn(config: Config) -> Result<Devnet> {
             chain.set_check(check);
         }
         if let Some(inhabit) = inhabit {
-            let duties = inhabit(handle)?;
-            for (address, amount) in chain.lacking(&*duties)? {
+            let mut duties = inhabit(handle)?;
+            for (address, amount) in chain.welcome(&mut *duties)? {
                 chain.fund(&address, &amount)?;
             }
             chain.set_duties(duties);

@@ -4,6 +4,7 @@
 //! (`http`, `fetching`). On the chain's thread it does its [`Duties`] with the messages that real providers send
 //! (`messages`, `sealing`, `proving`, `hunting`, `market`). Both write what must not be forgotten into one book (`book`).
 
+mod beginning;
 mod book;
 mod conduct;
 mod fetching;
@@ -25,6 +26,7 @@ mod uploads;
 #[cfg(test)]
 mod tests;
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,11 +39,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::clock;
-use crate::config::Config;
 use crate::duties::{Duties, Ledger, LedgerView};
+use crate::genesis::first_created_by;
 use book::{Book, Stage};
 use funds::MINER_FIL;
-pub use funds::genesis_funds;
+#[cfg(test)]
+pub(crate) use funds::founders;
 use hunting::Hunter;
 use listening::is_announced;
 use messages::{CHANGE_MULTIADDRS, CREATE_MINER, POWER};
@@ -59,27 +62,6 @@ pub struct Providers {
     _temporary: Option<TempDir>,
 }
 
-impl Config {
-    /// Adds `count` storage providers: their folders beside the chain's, their money in the genesis. Their servers run on
-    /// the current tokio runtime.
-    ///
-    /// Panics: outside a tokio runtime.
-    pub fn with_providers(mut self, count: u64) -> Self {
-        let runtime = tokio::runtime::Handle::current();
-        let state = self.state.clone();
-        self.genesis.funded.extend(genesis_funds(count));
-        self.inhabit = Some(Box::new(move |chain| {
-            let temporary = if state.is_none() { Some(tempfile::tempdir()?) } else { None };
-            let place = state.as_deref().or(temporary.as_ref().map(TempDir::path));
-            let folder = place.context("a state folder or a temporary one")?.join("providers");
-            let mut providers = Providers::open(&folder, count, chain, &runtime)?;
-            providers._temporary = temporary;
-            Ok(Box::new(providers))
-        }));
-        self
-    }
-}
-
 struct Provider {
     shop: Arc<Shop>,
     runtime: tokio::runtime::Handle,
@@ -94,10 +76,18 @@ struct Provider {
 }
 
 impl Providers {
-    /// Opens the first `count` providers, each in a folder of its own below `folder`, and lets them listen on loopback.
-    /// Their keys need [`genesis_funds`]; their miner actors are made by their first messages.
-    pub fn open(folder: &Path, count: u64, chain: &clock::Handle, runtime: &tokio::runtime::Handle) -> Result<Self> {
+    /// Opens the first `count` providers, each in a folder of its own below `folder`, and lets them listen on loopback, new
+    /// ones at the `doors` that are open for them. Who was no [`Founder`](crate::genesis::Founder) of the network makes the
+    /// miner actor by a message.
+    pub fn open(
+        folder: &Path,
+        count: u64,
+        doors: Vec<TcpListener>,
+        chain: &clock::Handle,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Self> {
         let mut all = Vec::new();
+        let mut doors = doors.into_iter();
         for index in 0..count {
             let (asks, waker) = (chain.clone(), chain.waker());
             let resolve = move |address: Address| -> futures::future::BoxFuture<'static, Result<_>> {
@@ -112,7 +102,8 @@ impl Providers {
             let (resolve, facts, wake) = (Box::new(resolve), Box::new(facts), Box::new(move || waker.wake()));
             let outlook = Arc::new(Outlook { resolve, facts, wake });
             let folder = folder.join(format!("provider-{index}"));
-            all.push(Provider::open(index, &folder, outlook, runtime).with_context(|| format!("provider {index}"))?);
+            let opened = Provider::open(index, &folder, outlook, doors.next(), runtime);
+            all.push(opened.with_context(|| format!("provider {index}"))?);
         }
         chain.waker().wake();
         Ok(Self { all, _temporary: None })
@@ -127,8 +118,14 @@ impl Providers {
 }
 
 impl Provider {
-    fn open(index: u64, folder: &Path, outlook: Arc<Outlook>, runtime: &tokio::runtime::Handle) -> Result<Self> {
-        let (shop, listener) = Shop::open(index, folder, outlook)?;
+    fn open(
+        index: u64,
+        folder: &Path,
+        outlook: Arc<Outlook>,
+        door: Option<TcpListener>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Self> {
+        let (shop, listener) = Shop::open(index, folder, outlook, door)?;
         let server = http::serve(shop.clone(), runtime, listener)?;
         let jobs: Vec<(String, Stage)> =
             shop.lock().jobs.iter().map(|(name, job)| (name.clone(), job.stage.clone())).collect();
@@ -155,7 +152,7 @@ impl Provider {
     fn restart(&mut self) -> Result<()> {
         let (index, folder, outlook) = (self.shop.index, self.shop.folder.clone(), self.shop.outlook.clone());
         self.server.stop();
-        *self = Self::open(index, &folder, outlook, &self.runtime.clone())?;
+        *self = Self::open(index, &folder, outlook, None, &self.runtime.clone())?;
         Ok(())
     }
 
@@ -164,7 +161,13 @@ impl Provider {
         if self.reconciled {
             return Ok(());
         }
-        if sealing::reconcile(book, view)? {
+        let mut dirty = sealing::reconcile(book, view)?;
+        // A founder's miner is there before the first tipset. Later ones are a stranger's: that of an imported chain.
+        if book.miner.is_none() && book.creation.is_none() && view.epoch() <= 1 {
+            book.miner = view.resolve(&first_created_by(&shop.owner.address()))?;
+            dirty |= book.miner.is_some();
+        }
+        if dirty {
             shop.save(book)?;
         }
         self.proofs.suspect_all(book);
@@ -267,8 +270,7 @@ impl Provider {
         }
         let multiaddr = bauta_client::deal::http_multiaddr(shop.socket);
         let (owner, worker) = (shop.owner.address(), shop.worker.address());
-        let params =
-            messages::create_miner(owner, worker, &format!("bauta devnet provider {}", shop.index), &multiaddr);
+        let params = messages::create_miner(owner, worker, &messages::peer(shop.index), &multiaddr);
         let sent = ledger.submit(&shop.owner, &POWER, CREATE_MINER, &TokenAmount::from_whole(MINER_FIL), params);
         match sent {
             Ok(message) => book.creation = Some(message),
@@ -341,6 +343,15 @@ impl Duties for Providers {
             _ => return Some(Err(anyhow!("{method} takes a miner and what to do"))),
         };
         Some(self.find(miner).and_then(|provider| provider.obey(order, detail, view)))
+    }
+
+    fn arrive(&mut self, view: &dyn LedgerView) -> Result<()> {
+        for provider in &mut self.all {
+            let shop = provider.shop.clone();
+            let mut book = shop.lock();
+            provider.begin(&shop, &mut book, view).with_context(|| format!("provider {}", shop.index))?;
+        }
+        Ok(())
     }
 
     fn lacking(&self, view: &dyn LedgerView) -> Result<Vec<(Address, TokenAmount)>> {

@@ -1,11 +1,16 @@
 //! The money that providers begin with.
 
+use std::net::SocketAddr;
+
 use anyhow::Result;
+use bauta_client::deal::http_multiaddr;
 use fvm_shared::address::Address;
 use fvm_shared::econ::TokenAmount;
 
+use super::messages;
 use super::shop::{self, Shop};
 use crate::duties::LedgerView;
+use crate::genesis::Founder;
 
 /// FIL that a provider's owner begins with.
 const OWNER_FIL: i64 = 1_000_000;
@@ -14,9 +19,15 @@ const WORKER_FIL: i64 = 100_000;
 /// FIL that its miner actor gets: 32 GiB take 0.75 FIL of pledge.
 pub const MINER_FIL: i64 = 500_000;
 
-/// What genesis has to give the first `count` providers.
-pub fn genesis_funds(count: u64) -> Vec<(Address, TokenAmount)> {
-    (0..count).flat_map(begins_with).collect()
+/// The providers of a new network, by where they listen.
+pub fn founders(doors: impl Iterator<Item = SocketAddr>) -> Vec<Founder> {
+    let founder = |(index, door): (usize, SocketAddr)| {
+        let index = index as u64;
+        let [owner, worker] = begins_with(index);
+        let (miner, peer) = (TokenAmount::from_whole(MINER_FIL), messages::peer(index));
+        Founder { owner, worker, miner, peer, multiaddr: http_multiaddr(door) }
+    };
+    doors.enumerate().map(founder).collect()
 }
 
 fn begins_with(index: u64) -> [(Address, TokenAmount); 2] {

@@ -84,6 +84,11 @@ fn params(value: impl Serialize) -> RawBytes {
     RawBytes::serialize(value).expect("params hold only what CBOR can write")
 }
 
+/// The peer id of the provider `index`.
+pub fn peer(index: u64) -> String {
+    format!("bauta devnet provider {index}")
+}
+
 pub fn create_miner(owner: Address, worker: Address, peer: &str, multiaddr: &[u8]) -> RawBytes {
     params((owner, worker, POST, BytesSer(peer.as_bytes()), vec![BytesSer(multiaddr)]))
 }

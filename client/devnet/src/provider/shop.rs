@@ -55,16 +55,26 @@ pub fn keys(index: u64) -> (Key, Key) {
     (owner, worker)
 }
 
+/// Listens on any port of loopback.
+pub fn any_door() -> Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free for a provider")
+}
+
 impl Shop {
-    /// Opens a provider's folder and listens where it listened last, if that port is free.
-    pub fn open(index: u64, folder: &Path, outlook: Arc<Outlook>) -> Result<(Arc<Self>, TcpListener)> {
+    /// Opens a provider's folder and listens where it listened last, if that port is free. A new one listens at the `door`
+    /// that is open for it.
+    pub fn open(
+        index: u64,
+        folder: &Path,
+        outlook: Arc<Outlook>,
+        door: Option<TcpListener>,
+    ) -> Result<(Arc<Self>, TcpListener)> {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let mut book = Book::open(folder)?;
-        let localhost = Ipv4Addr::LOCALHOST;
-        let remembered = book.port.and_then(|port| TcpListener::bind((localhost, port)).ok());
-        let listener = match remembered {
+        let remembered = book.port.and_then(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+        let listener = match remembered.or(door) {
             Some(listener) => listener,
-            None => TcpListener::bind((localhost, 0)).context("no port is free for a provider")?,
+            None => any_door()?,
         };
         listener.set_nonblocking(true)?;
         let socket = listener.local_addr()?;

@@ -37,7 +37,7 @@ fn outlook() -> Arc<Outlook> {
 
 /// A provider that has a miner actor, and its server.
 fn open(folder: &Path) -> (Arc<Shop>, http::Server) {
-    let (shop, listener) = Shop::open(0, folder, outlook()).unwrap();
+    let (shop, listener) = Shop::open(0, folder, outlook(), None).unwrap();
     shop.lock().miner = Some(MINER);
     shop.set_epoch(EPOCH);
     let server = http::serve(shop.clone(), &tokio::runtime::Handle::current(), listener).unwrap();
