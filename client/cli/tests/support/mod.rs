@@ -1,6 +1,8 @@
 //! Users and networks for tests: each user has a home of their own, each network is a `bauta devnet` on a free port.
 #![allow(dead_code, missing_docs)] // Every test file uses another part of it.
 
+pub mod line;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -155,8 +157,13 @@ pub struct User {
 impl User {
     /// On the network given.
     pub fn on(net: &Net) -> Self {
+        Self::at(net.url())
+    }
+
+    /// On the network that a node belongs to.
+    pub fn at(url: String) -> Self {
         let mut user = Self::alone();
-        user.env.push(("BAUTA_RPC_URL".into(), net.url()));
+        user.env.push(("BAUTA_RPC_URL".into(), url));
         user
     }
 
@@ -245,7 +252,7 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < Duration::from_secs(120), "{what} does not happen");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
