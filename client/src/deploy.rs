@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cid::Cid;
-use fvm_ipld_encoding::{BytesDe, BytesSer, RawBytes, from_slice};
+use fvm_ipld_encoding::{BytesDe, RawBytes, from_slice};
 use fvm_shared::ActorID;
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
@@ -13,20 +13,16 @@ use num_traits::Zero;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::contract;
+use crate::address::EthAddress;
 use crate::home::{FileError, create_private_folder, read_private, remove, replace_private};
+use crate::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL, params};
 use crate::message::{SignedMessage, draft};
 use crate::node::json::TipsetKey;
 use crate::node::{Node, NodeError, Waiting};
 use crate::sender::{Call, Cost, SendError, Sender, Sent, Watch};
 
-/// The Ethereum address manager, which makes contracts.
-const EAM: Address = Address::new_id(10);
-/// `init code -> [id, robust address, Ethereum address]`, for accounts (builtin-actors v18, `actors/eam`).
-const CREATE_EXTERNAL: u64 = 4;
 /// The EVM actor's `-> link of the bytecode | null`.
 const GET_BYTECODE: u64 = 3;
-/// The namespace of addresses that the EAM gives.
-const ETHEREUM: ActorID = 10;
 /// The codec of plain bytes: how the chain names code.
 const RAW: u64 = 0x55;
 /// Who asks: on every network.
@@ -83,8 +79,7 @@ impl Deployment {
 
     /// What a deployment would send.
     pub fn call() -> Call {
-        let init_code = RawBytes::serialize(BytesSer(contract::init_code())).expect("bytes have a CBOR form");
-        Call::new(EAM, CREATE_EXTERNAL).with_params(init_code)
+        Call::new(ADDRESS_MANAGER, CREATE_EXTERNAL).with_params(params(contract::init_code()))
     }
 
     /// Whether one was begun and not finished.
@@ -161,9 +156,8 @@ impl Watch for Journaled<'_> {
 fn deployed(sent: Sent) -> Result<Deployed, String> {
     type Created = (ActorID, Option<Address>, BytesDe);
     let (id, _, BytesDe(ethereum)) = from_slice::<Created>(&sent.receipt.return_data).map_err(|e| e.to_string())?;
-    let address = Address::new_delegated(ETHEREUM, &ethereum).map_err(|e| e.to_string())?;
     let ethereum = ethereum.try_into().map_err(|_| "an Ethereum address has 20 bytes")?;
-    Ok(Deployed { address, ethereum, id, sent })
+    Ok(Deployed { address: EthAddress(ethereum).to_filecoin(), ethereum, id, sent })
 }
 
 /// What code is behind an address.

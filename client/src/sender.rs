@@ -38,12 +38,12 @@ pub use watch::{Silent, Watch};
 
 use crate::address::EthAddress;
 use crate::home::Lock;
-use crate::message::eth::INVOKE_CONTRACT;
+use crate::message::eth::{EthError, EthTransaction, INVOKE_CONTRACT};
 use crate::message::{self, METHOD_SEND, Message, SignedMessage};
 use crate::network::Network;
 use crate::node::json::MsgLookup;
 use crate::node::{Node, NodeError, WaitError, WaitSettings};
-use crate::wallet::{Key, KeyKind};
+use crate::wallet::{Key, KeyError, KeyKind};
 
 /// Sends messages of one key on one network.
 pub struct Sender {
@@ -148,7 +148,8 @@ impl Sender {
     /// With [`Sender::with_slips`], a call whose message an earlier run has signed and not seen the end of is that message: it is looked up,
     /// handed over if no node knows it, and waited for. Only one that can never have an effect any more is made anew.
     ///
-    /// Errors: WrongNetwork; Funds; TooExpensive; Rejected without CID: the node tried the call and the actor refused it, nothing was sent;
+    /// Errors: WrongNetwork; Funds; NoTransaction; TooExpensive; Rejected without CID: the node tried the call and the actor refused it,
+    /// nothing was sent;
     /// Stopped: `watch` said so; Unreachable, Refused: nothing was sent; Unconfirmed: it was or may have been sent, see
     /// [`Sender::resume`]; Rejected with CID: it was executed, and failed; Slip: nothing was sent.
     pub async fn send(&self, call: &Call, watch: &dyn Watch) -> Result<Sent, SendError> {
@@ -280,6 +281,9 @@ impl Sender {
             _ => call.to,
         };
         let draft = message::draft(from, to, call.value.clone(), method, call.params.clone());
+        if self.key.kind() == KeyKind::Delegated {
+            self.check_transaction(&draft, call)?;
+        }
         let estimated = self.node.gas_estimate(&draft, None).await.map_err(SendError::from_estimate)?;
         let cost = Cost {
             value: call.value.clone(),
@@ -294,6 +298,19 @@ impl Sender {
             return Err(SendError::Funds { need: cost.total(), have: cost.balance });
         }
         Ok((estimated, cost))
+    }
+
+    /// Whether an Ethereum transaction can say a message; the chain id makes no difference.
+    fn check_transaction(&self, draft: &Message, call: &Call) -> Result<(), SendError> {
+        let to = self.network.show(&call.to);
+        EthTransaction::of_message(draft, 0).map(drop).map_err(|why| match why {
+            EthError::Method(method) => {
+                SendError::NoTransaction(format!("method {method} of {to} takes another account"))
+            }
+            EthError::ManagerMethod => SendError::NoTransaction(format!("{to} makes contracts and does nothing else")),
+            EthError::Recipient => SendError::NoTransaction(format!("{to} is not on the chain yet")),
+            why => KeyError::NoTransaction(why).into(),
+        })
     }
 
     /// Hands a message over once. When the answer is lost, the message is looked up: what the node knows has arrived.

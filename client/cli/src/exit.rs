@@ -252,7 +252,7 @@ fn send(error: &SendError) -> Exit {
         SendError::Unconfirmed { .. } => Exit::Unconfirmed,
         SendError::Funds { .. } => Exit::Funds,
         SendError::Malformed(_) => Exit::Network,
-        SendError::WrongNetwork { .. } => Exit::Usage,
+        SendError::WrongNetwork { .. } | SendError::NoTransaction(_) => Exit::Usage,
         SendError::Slip(error) => file(error),
         _ => Exit::Failed,
     }

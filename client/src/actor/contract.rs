@@ -26,9 +26,6 @@ pub fn runtime_code() -> &'static [u8] {
 /// The contract's Solidity interface, as ethers and others read it.
 pub const INTERFACE: &str = include_str!("../../../actor/evm/build/Bauta.abi.json");
 
-/// `InvokeEVM`, by which everybody calls contracts the Ethereum way: params and return are a bare CBOR byte string.
-pub const INVOKE_EVM: u64 = 3_844_450_837;
-
 /// Selector of `invoke(uint64,bytes)`.
 const INVOKE: [u8; 4] = [0xfb, 0xc4, 0x31, 0xd4];
 /// Selector of `Rejected(uint32)`, which a call by [`invocation`] reverts with.

@@ -1,12 +1,12 @@
 //! Sending a call and reading what came back.
 
 use bauta_abi::{Wire, WireError};
-use fvm_ipld_encoding::{BytesDe, BytesSer, RawBytes, from_slice};
+use fvm_ipld_encoding::{BytesDe, from_slice};
 use fvm_shared::address::Protocol;
 use fvm_shared::clock::ChainEpoch;
 
 use super::{Actor, ActorError, Call, Rejection, contract};
-use crate::message::SignedMessage;
+use crate::message::{SignedMessage, eth};
 use crate::sender::{self, Cost, SendError, Sender, Sent, Watch};
 
 /// A call that was executed, and what it returned.
@@ -35,10 +35,9 @@ impl Actor {
             return Ok((plain, false));
         }
         let invocation = contract::invocation(call.method.number(), call.params.bytes());
-        let params = RawBytes::serialize(BytesSer(&invocation)).expect("bytes have a CBOR form");
-        let wrapped = sender::Call::new(self.address(), contract::INVOKE_EVM)
+        let wrapped = sender::Call::new(self.address(), eth::INVOKE_CONTRACT)
             .with_value(plain.value)
-            .with_params(params)
+            .with_params(eth::params(&invocation))
             .with_meaning(plain.meaning);
         Ok((wrapped, true))
     }
@@ -66,7 +65,7 @@ impl Actor {
         since: ChainEpoch,
         watch: &dyn Watch,
     ) -> Result<Done<R>, ActorError> {
-        let wrapped = signed.message.method_num == contract::INVOKE_EVM;
+        let wrapped = signed.message.method_num == eth::INVOKE_CONTRACT;
         let sent = sender.resume(signed, since, watch).await.map_err(|error| told(call, error))?;
         let sent = unwrapped(call, wrapped, sent)?;
         let value = call.returned(&sent.receipt.return_data)?;

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::files::{FileError, replace_private};
-use crate::address::{self, AddressError};
+use crate::address::{AddressError, AnyAddress};
 use crate::network::{Endpoint, EndpointError, Network, NetworkNameError};
 
 /// What the user has chosen for all commands.
@@ -139,8 +139,8 @@ impl Config {
             if let Some(url) = &form.rpc_url {
                 Endpoint::from_url(url).map_err(|source| ConfigError::Url { network: name.clone(), source })?;
             }
-            let actor = form.actor.as_deref().map(address::parse).transpose();
-            let actor = actor.map_err(|source| ConfigError::Actor { network: name.clone(), source })?;
+            let actor = form.actor.as_deref().map(str::parse::<AnyAddress>).transpose();
+            let actor = actor.map_err(|source| ConfigError::Actor { network: name.clone(), source })?.map(|any| any.0);
             let config =
                 NetworkConfig { rpc_url: form.rpc_url, actor, node_name: form.node_name, chain_id: form.chain_id };
             networks.insert(network.name().to_string(), config);

@@ -17,9 +17,10 @@ use super::rlp::{self, Item, Writer};
 use super::{Message, Signature, SignatureError, SignatureKind, SignedMessage};
 use crate::address::{EthAddress, keccak256};
 
-/// Calls a contract; the FRC-0042 number of `InvokeEVM`.
+/// Calls a contract the Ethereum way; the FRC-0042 number of `InvokeEVM`. Params and return are a bare CBOR byte string.
 pub const INVOKE_CONTRACT: u64 = 3_844_450_837;
-/// Creates a contract; a method of the address manager.
+/// Creates a contract: `init code -> [id, robust address, Ethereum address]`; a method of the address manager (builtin-actors v18,
+/// `actors/eam`).
 pub const CREATE_EXTERNAL: u64 = 4;
 /// The Ethereum address manager, f010.
 pub const ADDRESS_MANAGER: Address = Address::new_id(crate::address::ETH_NAMESPACE);

@@ -74,6 +74,11 @@ pub enum SendError {
         /// What it is.
         found: String,
     },
+    /// The sender is an f410 account, and no Ethereum transaction can say this; nothing was sent.
+    #[error(
+        "an f410 account (0x…) can only call contracts, make them, and pay who is on the chain: {0}; an f1 or f3 account can do it"
+    )]
+    NoTransaction(String),
     /// Whoever watches said no; nothing was sent.
     #[error("stopped before anything was sent: {0}")]
     Stopped(String),

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use bauta_abi::*;
-use bauta_client::actor::contract::{self, INVOKE_EVM};
+use bauta_client::actor::contract;
+use bauta_client::message::eth::INVOKE_CONTRACT;
 use bauta_devnet::vm::{Outcome, SYSTEM};
 use bauta_scenarios::samples::*;
 use bauta_scenarios::{Body, dispatch};
@@ -48,7 +49,7 @@ fn handled(method: u64, codec: u64, params: &[u8]) -> Vec<u8> {
 
 fn invoke(chain: &mut Chain, from: &Address, data: &[u8], attofil: u128) -> Outcome {
     let params = RawBytes::serialize(BytesSer(data)).expect("CBOR");
-    chain.call(from, INVOKE_EVM, &TokenAmount::from_atto(attofil), params)
+    chain.call(from, INVOKE_CONTRACT, &TokenAmount::from_atto(attofil), params)
 }
 
 fn output(done: &Outcome) -> Vec<u8> {
@@ -212,7 +213,9 @@ fn a_contract_that_is_paid_is_not_run() {
         let at = Address::new_id(between);
         let send = |chain: &mut Chain, data: &[u8], attofil: u128| {
             let params = RawBytes::serialize(BytesSer(data)).expect("CBOR");
-            chain.with(|vm| vm.implicit(&me, &at, INVOKE_EVM, &TokenAmount::from_atto(attofil), params).expect("runs"))
+            chain.with(|vm| {
+                vm.implicit(&me, &at, INVOKE_CONTRACT, &TokenAmount::from_atto(attofil), params).expect("runs")
+            })
         };
         let done = send(&mut chain, &through(Method::FundBounty, &fund), 600);
         assert!(done.exit.is_success(), "{}", done.failure);

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{LazyLock, Mutex};
 
 use bauta_client::actor::contract;
+use bauta_client::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL};
 use bauta_devnet::bundle::{BAUTA_ACTOR, Bundle};
 use bauta_devnet::chain::Chain;
 use bauta_devnet::genesis::Genesis;
@@ -23,8 +24,6 @@ use multihash_codetable::Code;
 
 static PUPPET: &[u8] = include_bytes!(concat!(env!("BAUTA_WASM"), "/test/puppet.wasm"));
 
-const EAM: Address = Address::new_id(10);
-const CREATE_EXTERNAL: u64 = 4;
 const WASM: ActorID = 64;
 
 /// See the module.
@@ -134,7 +133,8 @@ pub fn deploy_code(vm: &mut Vm, init_code: &[u8]) -> Result<ActorID, String> {
     let money = TokenAmount::from_whole(1);
     vm.implicit(&SYSTEM, &deployer, METHOD_SEND, &money, RawBytes::default()).and_then(|done| done.ok()).expect("paid");
     let params = RawBytes::serialize(BytesSer(init_code)).expect("CBOR");
-    let done = vm.implicit(&deployer, &EAM, CREATE_EXTERNAL, &TokenAmount::default(), params).expect("runs");
+    let done =
+        vm.implicit(&deployer, &ADDRESS_MANAGER, CREATE_EXTERNAL, &TokenAmount::default(), params).expect("runs");
     if !done.exit.is_success() {
         return Err(format!("exit {}: {}", done.exit, done.failure.trim()));
     }

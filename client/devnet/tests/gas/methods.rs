@@ -6,6 +6,7 @@ use std::rc::Rc;
 use bauta_abi::*;
 use bauta_client::actor::contract;
 use bauta_client::message;
+use bauta_client::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL};
 use bauta_client::wallet::Key;
 use bauta_devnet::bundle::BAUTA_ACTOR;
 use bauta_devnet::genesis::account_key;
@@ -28,8 +29,6 @@ use crate::world::{self, MARKET, World};
 
 /// Where the Wasm is, as the devnet installs it.
 const ACTOR: ActorID = 64;
-const EAM: Address = Address::new_id(10);
-const CREATE_EXTERNAL: u64 = 4;
 
 /// Which body is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +95,8 @@ impl Scene {
             Body::Contract => {
                 let params = RawBytes::serialize(BytesSer(contract::init_code())).expect("CBOR");
                 let none = TokenAmount::default();
-                let done = vm.implicit(&key.address(), &EAM, CREATE_EXTERNAL, &none, params).and_then(Outcome::ok);
+                let done =
+                    vm.implicit(&key.address(), &ADDRESS_MANAGER, CREATE_EXTERNAL, &none, params).and_then(Outcome::ok);
                 let (id, _, _): (ActorID, Option<Address>, BytesDe) =
                     done.expect("deployed").decode().expect("an address");
                 (id, vm.actor(&Address::new_id(id)).expect("readable").expect("deployed"))
