@@ -159,7 +159,8 @@ fn check_tells_our_code_from_any_other() {
     // The contract, and what is none of ours: another contract, another actor, nobody.
     let contract = user.ok(&CONTRACT);
     assert_eq!(user.ok(&["deploy", "--check"])["code_cid"], contract["code_cid"]);
-    let foreign = foreign_contract(&net);
+    let ethereum = foreign_contract(&net);
+    let foreign = Prefix::Testnet.show(&ethereum.to_filecoin());
     let message = user.fails(7, &["deploy", "--check", "--actor", &foreign]);
     assert!(message.contains(&foreign) && message.contains("this program's evm"), "{message}");
     user.fails(7, &["deploy", "--check", "--actor", "t01"]);
@@ -169,7 +170,8 @@ fn check_tells_our_code_from_any_other() {
 
     // A record that names a foreign contract is neither used nor overwritten, unless that is asked for.
     let config = user.home.path().join("config.toml");
-    let text = std::fs::read_to_string(&config).unwrap().replace(contract["actor"].as_str().unwrap(), &foreign);
+    let text =
+        std::fs::read_to_string(&config).unwrap().replace(contract["actor"].as_str().unwrap(), &ethereum.to_string());
     std::fs::write(&config, &text).unwrap();
     assert!(user.fails(1, &CONTRACT).contains("--new"));
     assert_eq!(std::fs::read_to_string(&config).unwrap(), text);
@@ -179,7 +181,7 @@ fn check_tells_our_code_from_any_other() {
 }
 
 /// A contract whose whole code is one STOP.
-fn foreign_contract(net: &Net) -> String {
+fn foreign_contract(net: &Net) -> EthAddress {
     let stop = b"\x60\x01\x5f\xf3"; // PUSH1 1, PUSH0, RETURN: a byte of fresh memory
     let sent = async {
         let node = HttpNode::new(Endpoint::from_url(&net.url())?, Prefix::Testnet, HttpSettings::default())?;
@@ -190,7 +192,7 @@ fn foreign_contract(net: &Net) -> String {
     };
     let sent = tokio::runtime::Runtime::new().unwrap().block_on(sent).unwrap();
     let (_, ethereum) = sent.receipt.return_data.split_last_chunk::<20>().unwrap();
-    Prefix::Testnet.show(&EthAddress(*ethereum).to_filecoin())
+    EthAddress(*ethereum)
 }
 
 #[test]
