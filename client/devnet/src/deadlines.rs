@@ -53,6 +53,12 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
+    /// All miners of a state, in order of their ids.
+    pub fn miners(&mut self, store: &Rc<Store>, state: &State, manifest: Cid) -> Result<&[ActorID]> {
+        self.scan(store, state, manifest)?;
+        Ok(&self.miners)
+    }
+
     /// The epochs of `epochs` in which a miner's deadline ends, in order.
     pub fn ticks(
         &mut self,

@@ -2,6 +2,7 @@
 
 mod actors;
 mod args;
+mod bounds;
 mod chain;
 mod chance;
 mod devnet;

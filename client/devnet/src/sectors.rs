@@ -215,16 +215,19 @@ impl Miner {
         Ok(Amt::<Sector, _>::load(&self.state.9, &self.store)?.get(number)?.cloned())
     }
 
-    /// The proven sectors that `wanted` names, or all.
-    pub fn sectors(&self, wanted: Option<&BitField>) -> Result<Vec<Sector>> {
-        let mut found = Vec::new();
-        Amt::<Sector, _>::load(&self.state.9, &self.store)?.for_each(|number, sector| {
+    /// The proven sectors that `wanted` names, or all; `None` if those are more than `limit`.
+    pub fn sectors(&self, wanted: Option<&BitField>, limit: usize) -> Result<Option<Vec<Sector>>> {
+        let (mut found, mut are_more) = (Vec::new(), false);
+        Amt::<Sector, _>::load(&self.state.9, &self.store)?.for_each_while(|number, sector| {
             if wanted.is_none_or(|wanted| wanted.get(number)) {
-                found.push(sector.clone());
+                are_more = found.len() == limit;
+                if !are_more {
+                    found.push(sector.clone());
+                }
             }
-            Ok(())
+            Ok(!are_more)
         })?;
-        Ok(found)
+        Ok((!are_more).then_some(found))
     }
 
     /// An announced sector.

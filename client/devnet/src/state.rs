@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cid::Cid;
 use fvm::state_tree::StateTree;
 use fvm_ipld_blockstore::Blockstore;
@@ -49,6 +49,23 @@ impl State {
     /// The state block of an actor as it is.
     pub fn block(&self, actor: &ActorState) -> Result<Vec<u8>> {
         self.tree.store().get(&actor.state)?.context("a state block is missing")
+    }
+
+    /// The ids of all actors; `None` if there are more than `limit`.
+    pub fn ids(&self, limit: usize) -> Result<Option<Vec<ActorID>>> {
+        let (mut ids, mut are_more) = (Vec::new(), false);
+        let walked = self.tree.for_each_cacheless(|address, _| {
+            are_more = ids.len() == limit;
+            ensure!(!are_more, "there are more");
+            ids.push(address.id()?);
+            Ok(())
+        });
+        if are_more {
+            return Ok(None);
+        }
+        walked?;
+        ids.sort_unstable();
+        Ok(Some(ids))
     }
 
     /// All actors with their ids.

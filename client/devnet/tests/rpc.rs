@@ -1,5 +1,7 @@
 //! The devnet as a node: over HTTP with the client's own types, in process, and with raw requests.
 
+#[path = "rpc/bounds.rs"]
+mod bounds;
 #[path = "rpc/common.rs"]
 mod common;
 #[path = "rpc/dialects.rs"]

@@ -244,6 +244,12 @@ impl Chain {
         self.deadlines.ticks(&self.store, &state, self.network.manifest, self.head.height + 1..epoch)
     }
 
+    /// All miner actors there are now, in order of their ids.
+    pub(crate) fn miners(&mut self) -> Result<Vec<ActorID>> {
+        let state = self.state()?;
+        Ok(self.deadlines.miners(&self.store, &state, self.network.manifest)?.to_vec())
+    }
+
     pub(crate) fn block_miner(&self) -> Address {
         Address::new_id(self.network.anchor.unwrap_or_default())
     }

@@ -4,6 +4,7 @@
 //! The data holds no code and no key of a user: codes, accounts, the network's name and where providers listen are filled
 //! in here. A test builds genesis both ways and compares the roots; `UPDATE_VECTORS=1` makes it write the data anew.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, bail};
@@ -97,15 +98,16 @@ impl Prepared {
         if !wanted.funded.iter().all(plain) || !are_ours || count >= self.networks.len() {
             return Ok(None);
         }
-        let Begun { actors, addresses: mut known } = self.networks.into_iter().nth(count).expect("the count is below");
+        let Begun { actors, addresses } = self.networks.into_iter().nth(count).expect("the count is below");
+        let mut known: HashMap<Address, ActorID> = addresses.into_iter().collect();
         for block in &self.blocks {
             store.put(Code::Blake2b256, &Block::new(DAG_CBOR, block))?;
         }
         let mut moves = Vec::with_capacity(count);
         for (ours, wanted) in self.founders.iter().zip(wanted.founders) {
             let robust = first_created_by(&ours.owner.0);
-            let miner = known.iter().find(|(known, _)| *known == robust).context("a founder has no miner")?;
-            moves.push((miner.1, ours, wanted));
+            let miner = known.get(&robust).context("a founder has no miner")?;
+            moves.push((*miner, ours, wanted));
         }
         let manifest = Manifest::load(store, &wanted.manifest, 1)?;
         let code = |kind: u32| manifest.code_by_id(kind).copied().context("the bundle lacks an actor");
@@ -114,7 +116,7 @@ impl Prepared {
         for (address, id) in &known {
             addresses.set(BytesKey(address.to_bytes()), *id)?;
         }
-        let mut next = known.iter().map(|(_, id)| id + 1).max().unwrap_or(100);
+        let mut next = known.values().map(|id| id + 1).max().unwrap_or(100);
         let mut faucet = None;
         for (id, kind, mut state, sequence, balance) in actors {
             if let Some((_, ours, wanted)) = moves.iter().find(|(miner, ..)| *miner == id) {
@@ -137,7 +139,7 @@ impl Prepared {
         let mut faucet = faucet.context("the prepared genesis has no faucet")?;
         for (address, amount) in wanted.funded {
             faucet.balance -= &amount;
-            if let Some((_, id)) = known.iter().find(|(known, _)| *known == address) {
+            if let Some(id) = known.get(&address) {
                 let mut actor = tree.get_actor(*id)?.context("an address without an actor")?;
                 actor.balance += amount;
                 tree.set_actor(*id, actor);
@@ -147,7 +149,7 @@ impl Prepared {
             let code = code(Kind::Account as u32)?;
             tree.set_actor(next, ActorState { code, state, sequence: 0, balance: amount, delegated_address: None });
             addresses.set(BytesKey(address.to_bytes()), next)?;
-            known.push((address, next));
+            known.insert(address, next);
             next += 1;
         }
         if faucet.balance.is_negative() {

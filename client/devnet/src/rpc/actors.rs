@@ -15,6 +15,7 @@ use fvm_shared::econ::TokenAmount;
 use fvm_shared::{ActorID, HAMT_BIT_WIDTH};
 
 use super::args::answer;
+use super::bounds::{LISTED, too_many};
 use super::chain::{find, show_receipt};
 use super::{Answer, Args, Method, RpcError, trace};
 use crate::chain::Chain;
@@ -34,6 +35,9 @@ pub(super) const METHODS: &[Method] = &[
     Method::read("Filecoin.StateActorManifestCID", 1, manifest),
     Method::read("Filecoin.StateCall", 2, call),
 ];
+
+/// Addresses that are gone through for one.
+const SEARCHED: usize = 200_000;
 
 /// The state that a tipset's readers see: that before its own messages.
 pub(super) fn state_at(chain: &Chain, key: &TipsetKey) -> Result<State, RpcError> {
@@ -94,14 +98,25 @@ pub(super) fn code(chain: &Chain, kind: Kind) -> Result<cid::Cid, RpcError> {
 }
 
 fn list(chain: &mut Chain, args: &Args) -> Answer {
-    let actors = state_at(chain, &args.key(0)?)?.actors()?;
-    answer(actors.iter().map(|(id, _)| AddressJson(Address::new_id(*id))).collect::<Vec<_>>())
+    let ids = state_at(chain, &args.key(0)?)?.ids(LISTED)?;
+    let ids = ids.ok_or_else(|| too_many("actors", "ask for each by StateGetActor"))?;
+    answer(ids.into_iter().map(|id| AddressJson(Address::new_id(id))).collect::<Vec<_>>())
 }
 
 fn list_miners(chain: &mut Chain, args: &Args) -> Answer {
-    let (actors, code) = (state_at(chain, &args.key(0)?)?.actors()?, code(chain, Kind::Miner)?);
-    let miners = actors.iter().filter(|(_, actor)| actor.code == code);
-    answer(miners.map(|(id, _)| AddressJson(Address::new_id(*id))).collect::<Vec<_>>())
+    let (state, mut found) = (state_at(chain, &args.key(0)?)?, Vec::new());
+    // Miners come and stay: those of an earlier state are among those of now.
+    for id in chain.miners()? {
+        let address = Address::new_id(id);
+        if state.actor(&address)?.is_none() {
+            continue;
+        }
+        if found.len() == LISTED {
+            return Err(too_many("miners", "ask for each by StateMinerInfo"));
+        }
+        found.push(AddressJson(address));
+    }
+    answer(found)
 }
 
 /// The built-in actors by name. There is one network version here: asking for another is an error, as on nodes that do not
@@ -132,20 +147,36 @@ fn lookup_robust(chain: &mut Chain, args: &Args) -> Answer {
     let address = args.address(0)?;
     let Ok(id) = address.id() else { return answer(AddressJson(address)) };
     let state = state_at(chain, &args.key(1)?)?;
-    if state.actor(&address)?.is_none() {
-        return Err(RpcError::unresolved(address));
+    let actor = state.actor(&address)?.ok_or_else(|| RpcError::unresolved(address))?;
+    if let Some(delegated) = actor.delegated_address {
+        return answer(AddressJson(delegated));
+    }
+    if actor.code == code(chain, Kind::Account)?
+        && let Ok((key,)) = state.object::<(Address,)>(&address)
+        && key.protocol() != Protocol::ID
+    {
+        return answer(AddressJson(key));
     }
     let (map, _, _): (cid::Cid, ActorID, String) = state.object(&Address::new_id(1))?;
     let map: Hamt<_, ActorID> = Hamt::load_with_bit_width(&map, chain.store().clone(), HAMT_BIT_WIDTH)
         .map_err(|e| RpcError::application(format!("the init actor's map: {e}")))?;
     let mut found = None;
-    map.for_each(|key: &BytesKey, value| {
-        if *value == id {
-            found = Address::from_bytes(key).ok();
-        }
+    // Names of accounts stand in their states; of others one is found only by going through all.
+    let (mut seen, mut is_done) = (0, false);
+    let walked = map.for_each_cacheless(|key: &BytesKey, value| {
+        seen += 1;
+        found = if *value == id { Address::from_bytes(key).ok() } else { None };
+        is_done = found.is_some() || seen == SEARCHED;
+        anyhow::ensure!(!is_done, "enough");
         Ok(())
-    })
-    .map_err(|e| RpcError::application(format!("the init actor's map: {e}")))?;
+    });
+    if !is_done {
+        walked.map_err(|e| RpcError::application(format!("the init actor's map: {e}")))?;
+    } else if found.is_none() {
+        return Err(RpcError::limit(format!(
+            "there are more than {SEARCHED} addresses: they are not gone through here"
+        )));
+    }
     let robust = found.ok_or_else(|| RpcError::application(format!("no robust address for {address}")))?;
     answer(AddressJson(robust))
 }

@@ -19,6 +19,7 @@ use fvm_shared::econ::TokenAmount;
 use serde_json::json;
 
 use super::args::answer;
+use super::bounds::{LISTED, too_many};
 use super::chain::find;
 use super::fields::Leading;
 use super::miner::call;
@@ -59,37 +60,48 @@ fn broken(error: impl std::fmt::Display) -> RpcError {
     RpcError::application(format!("the market's state: {error}"))
 }
 
-/// Everybody's amount in a table.
-fn table(chain: &Chain, root: &Cid) -> Result<BTreeMap<Address, TokenAmount>, RpcError> {
+/// Everybody's amount in a table; `None` if it has more than `limit`.
+fn table(chain: &Chain, root: &Cid, limit: usize) -> Result<Option<BTreeMap<Address, TokenAmount>>, RpcError> {
     let mut found = BTreeMap::new();
     if let Ok(array) = Amt::<TokenAmount, _>::load(root, chain.store()) {
+        if array.count() > limit as u64 {
+            return Ok(None);
+        }
         let each = array.for_each(|id, amount| {
             found.insert(Address::new_id(id), amount.clone());
             Ok(())
         });
         each.map_err(broken)?;
-        return Ok(found);
+        return Ok(Some(found));
     }
     let map: Hamt<_, TokenAmount> =
         Hamt::load_with_bit_width(root, chain.store(), BALANCES_BIT_WIDTH).map_err(broken)?;
-    let each = map.for_each(|key, amount| {
+    let mut are_more = false;
+    let each = map.for_each_cacheless(|key, amount| {
+        are_more = found.len() == limit;
+        anyhow::ensure!(!are_more, "there are more");
         found.insert(Address::from_bytes(key)?, amount.clone());
         Ok(())
     });
+    if are_more {
+        return Ok(None);
+    }
     each.map_err(broken)?;
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// What deals lock of everybody's money.
 pub(super) fn locked(chain: &Chain, args: &Args, key: usize) -> Result<TokenAmount, RpcError> {
     let [_, _, _, _, locked] = state(chain, args, key)?;
-    Ok(table(chain, &locked)?.into_values().sum())
+    Ok(table(chain, &locked, usize::MAX)?.unwrap_or_default().into_values().sum())
 }
 
 fn participants(chain: &mut Chain, args: &Args) -> Answer {
     let [_, _, _, escrow, locked] = state(chain, args, 0)?;
-    let mut locked = table(chain, &locked)?;
-    let all = table(chain, &escrow)?.into_iter().map(|(address, escrow)| {
+    let too_many = || too_many("participants", "ask for each by StateMarketBalance");
+    let escrow = table(chain, &escrow, LISTED)?.ok_or_else(too_many)?;
+    let mut locked = table(chain, &locked, LISTED)?.ok_or_else(too_many)?;
+    let all = escrow.into_iter().map(|(address, escrow)| {
         let locked = locked.remove(&address).unwrap_or_default();
         (bauta_client::address::Prefix::Testnet.show(&address), MarketBalance { escrow, locked })
     });
@@ -124,7 +136,11 @@ fn deals(chain: &mut Chain, args: &Args) -> Answer {
     let [proposals, states, ..] = state(chain, args, 0)?;
     let states = Amt::<Activated, _>::load(&states, chain.store()).map_err(broken)?;
     let mut found = BTreeMap::new();
-    let each = Amt::<Proposal, _>::load(&proposals, chain.store()).map_err(broken)?.for_each(|id, proposal| {
+    let proposals = Amt::<Proposal, _>::load(&proposals, chain.store()).map_err(broken)?;
+    if proposals.count() > LISTED as u64 {
+        return Err(too_many("deals", "ask for each by StateMarketStorageDeal"));
+    }
+    let each = proposals.for_each(|id, proposal| {
         found.insert(id.to_string(), show(proposal, states.get(id)?));
         Ok(())
     });

@@ -8,6 +8,7 @@ use fvm_shared::sector::SectorNumber;
 use serde_json::{Value, json};
 
 use super::args::answer;
+use super::bounds::{LISTED, too_many};
 use super::{Answer, Args, Method, RpcError, actors};
 use crate::chain::Chain;
 use crate::sectors::{Miner, Partition, PreCommit, Sector};
@@ -108,7 +109,12 @@ fn null_if_empty(list: &[u64]) -> Option<&[u64]> {
 
 fn sectors(chain: &mut Chain, args: &Args) -> Answer {
     let wanted = wanted(args, 1)?;
-    let found = miner(chain, args, 2)?.sectors(wanted.as_ref())?;
+    list(&miner(chain, args, 2)?, wanted.as_ref())
+}
+
+fn list(miner: &Miner, wanted: Option<&BitField>) -> Answer {
+    let found = miner.sectors(wanted, LISTED)?;
+    let found = found.ok_or_else(|| too_many("sectors", "name fewer in StateMinerSectors"))?;
     answer(found.iter().map(show).collect::<Vec<_>>())
 }
 
@@ -122,7 +128,7 @@ fn all(miner: &Miner, part: impl Fn(&Partition) -> BitField) -> Result<BitField,
 fn active_sectors(chain: &mut Chain, args: &Args) -> Answer {
     let miner = miner(chain, args, 1)?;
     let active = all(&miner, Partition::active)?;
-    answer(miner.sectors(Some(&active))?.iter().map(show).collect::<Vec<_>>())
+    list(&miner, Some(&active))
 }
 
 fn sector_count(chain: &mut Chain, args: &Args) -> Answer {
