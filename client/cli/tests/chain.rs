@@ -5,6 +5,14 @@ mod support;
 
 use std::path::Path;
 
+use bauta_devnet::bundle::Bundle;
+use bauta_devnet::chain::Chain;
+use bauta_devnet::genesis::Genesis;
+use bauta_devnet::on_large_stack;
+use cid::Cid;
+use fvm_ipld_blockstore::{Blockstore, MemoryBlockstore};
+use fvm_ipld_encoding::CborStore;
+use multihash_codetable::Code;
 use serde_json::{Value, json};
 use support::{Net, Run, User, noise, tree};
 
@@ -62,13 +70,17 @@ fn a_chain_goes_out_while_it_runs_and_afterwards_and_on_elsewhere() {
         assert_eq!(alice.ok(&["devnet", "check", "--rpc-url", &net.url()])["violations"], json!([]));
     }
     assert_eq!(head(&imported), head(&fed));
-    // New providers begin there, and take deals.
-    let peopled = Net::start(&["--providers", "1", "--import", file.to_str().unwrap()]);
+    // New providers begin there, more than at its genesis, and each takes deals.
+    let peopled = Net::start(&["--providers", "2", "--import", file.to_str().unwrap()]);
     let bob = User::on(&peopled);
     bob.ok(&["init"]);
-    bob.write("more.txt", &noise(3_000));
-    assert_eq!(bob.ok(&["put", "more.txt"])["file_id"], 2);
-    assert_eq!(bob.run(&["get", "2", "-o", "-"]).stdout, noise(3_000));
+    for (index, id) in [(0, 2), (1, 3)] {
+        let (provider, bytes) = (peopled.provider(index), noise(3_000 + index));
+        bob.write("more.txt", &bytes);
+        assert_eq!(bob.ok(&["put", "more.txt", "--provider", &provider])["file_id"], id);
+        assert_eq!(bob.run(&["get", &id.to_string(), "-o", "-", "--provider", &provider]).stdout, bytes);
+    }
+    assert_eq!(bob.ok(&["devnet", "check"])["violations"], json!([]));
 }
 
 #[test]
@@ -125,6 +137,67 @@ fn what_is_no_whole_snapshot_is_refused_and_leaves_nothing() {
     assert!(!user.path("none.car").exists() && !user.path("nothing").exists());
     user.fails(2, &["devnet", "--export", "a.car", "--import", "good.car"]);
     // And the good one is good.
+    let good = user.path("good.car");
+    Net::start(&["--providers", "0", "--import", good.to_str().unwrap()]);
+}
+
+/// A bundle of built-in actors like ours, but for the order of two of them that nothing runs.
+fn another_bundle() -> Vec<u8> {
+    let store = MemoryBlockstore::default();
+    let ours = Bundle::default().load(&store).unwrap();
+    let mut modules: Vec<(String, Cid)> = store.get_cbor(&ours).unwrap().unwrap();
+    let at = |name: &str| modules.iter().position(|(module, _)| module == name).unwrap();
+    let (one, other) = (at("paymentchannel"), at("multisig"));
+    modules.swap(one, other);
+    let data = store.put_cbor(&modules, Code::Blake2b256).unwrap();
+    let root = store.put_cbor(&(1, data), Code::Blake2b256).unwrap();
+    let mut car = Vec::new();
+    let mut frame = |parts: &[&[u8]]| {
+        let bytes = parts.concat();
+        let mut length = bytes.len();
+        while length >= 0x80 {
+            car.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        car.push(length as u8);
+        car.extend(bytes);
+    };
+    // {"roots": [root], "version": 1}
+    frame(&[b"\xa2\x65roots\x81\xd8\x2a\x58\x27\x00", &root.to_bytes(), b"\x67version\x01"]);
+    for cid in [root, data].into_iter().chain(modules.into_iter().map(|(_, code)| code)) {
+        frame(&[&cid.to_bytes(), &store.get(&cid).unwrap().unwrap()]);
+    }
+    car
+}
+
+#[test]
+fn a_snapshot_of_another_network_or_of_other_actors_is_refused_by_name() {
+    let user = User::alone();
+    for (folder, name, chain_id) in
+        [("good", "bauta-local", 31_415_926), ("named", "elsewhere", 31_415_926), ("numbered", "bauta-local", 7)]
+    {
+        let state = user.path(folder);
+        on_large_stack(|| {
+            let genesis = Genesis { name: name.into(), chain_id, accounts: 1, ..Genesis::default() };
+            drop(Chain::open(&state, &genesis).unwrap());
+        });
+        exported(&user, &state, &format!("{folder}.car"));
+    }
+    user.write("bundle.car", &another_bundle());
+    let begin = |file: &str, extra: &[&str]| {
+        let args = ["devnet", "--state", "new", "--import", file, "--listen", "127.0.0.1:0", "--providers", "0"];
+        user.fails(2, &[&args[..], extra].concat())
+    };
+    let is_of =
+        |found: &str| format!("the snapshot is of network {found}, and this devnet is bauta-local (chain id 31415926)");
+    assert_eq!(begin("named.car", &[]), is_of("elsewhere (chain id 31415926)"));
+    assert_eq!(begin("numbered.car", &[]), is_of("bauta-local (chain id 7)"));
+    assert_eq!(
+        begin("good.car", &["--bundle", "bundle.car"]),
+        "the snapshot was made with other built-in actors than those in --bundle"
+    );
+    assert!(!user.path("new").exists(), "nothing is left");
+    // With its own actors it is taken.
     let good = user.path("good.car");
     Net::start(&["--providers", "0", "--import", good.to_str().unwrap()]);
 }

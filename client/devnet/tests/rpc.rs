@@ -4,6 +4,8 @@
 mod bounds;
 #[path = "rpc/common.rs"]
 mod common;
+#[path = "rpc/delegated.rs"]
+mod delegated;
 #[path = "rpc/dialects.rs"]
 mod dialects;
 #[path = "rpc/odd.rs"]
