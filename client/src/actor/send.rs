@@ -6,7 +6,8 @@ use fvm_shared::address::Protocol;
 use fvm_shared::clock::ChainEpoch;
 
 use super::{Actor, ActorError, Call, Rejection, contract};
-use crate::message::{SignedMessage, eth};
+use crate::message::{SignedMessage, draft, eth};
+use crate::node::json::TipsetKey;
 use crate::sender::{self, Cost, SendError, Sender, Sent, Watch};
 
 /// A call that was executed, and what it returned.
@@ -53,7 +54,10 @@ impl Actor {
     /// Sends a call whose method returns nothing.
     pub async fn send_only(&self, sender: &Sender, call: &Call, watch: &dyn Watch) -> Result<Sent, ActorError> {
         let (message, wrapped) = self.form(sender, call).await?;
-        unwrapped(call, wrapped, sender.send(&message, watch).await.map_err(|error| told(call, error))?)
+        match sender.send(&message, watch).await {
+            Ok(sent) => unwrapped(call, wrapped, sent),
+            Err(error) => Err(self.told(sender, call, &message, error).await),
+        }
     }
 
     /// Goes on with a call that was signed before; see [`Sender::resume`].
@@ -66,6 +70,7 @@ impl Actor {
         watch: &dyn Watch,
     ) -> Result<Done<R>, ActorError> {
         let wrapped = signed.message.method_num == eth::INVOKE_CONTRACT;
+        // It was executed, or nobody knows: there is nothing to ask for.
         let sent = sender.resume(signed, since, watch).await.map_err(|error| told(call, error))?;
         let sent = unwrapped(call, wrapped, sent)?;
         let value = call.returned(&sent.receipt.return_data)?;
@@ -75,7 +80,28 @@ impl Actor {
     /// What a call costs at most; nothing is signed.
     pub async fn estimate(&self, sender: &Sender, call: &Call) -> Result<Cost, ActorError> {
         let (message, _) = self.form(sender, call).await?;
-        sender.estimate(&message).await.map_err(|error| told(call, error))
+        match sender.estimate(&message).await {
+            Ok(cost) => Ok(cost),
+            Err(error) => Err(self.told(sender, call, &message, error).await),
+        }
+    }
+
+    /// A no of the actor gets its sentence. A node that only tried a call says that it has reverted, and may keep for itself with which data.
+    async fn told(&self, sender: &Sender, call: &Call, message: &sender::Call, error: SendError) -> ActorError {
+        let is_silent = matches!(&error, SendError::Rejected { exit_code: contract::REVERTED, message, cid: None }
+            if contract::rejection_in(message).is_none());
+        if is_silent && message.method == eth::INVOKE_CONTRACT {
+            let draft =
+                draft(sender.address(), message.to, message.value.clone(), message.method, message.params.clone());
+            let tried = self.node().state_call(&draft, &TipsetKey::HEAD).await;
+            let receipt = tried.ok().and_then(|tried| tried.msg_rct);
+            let data = receipt.and_then(|receipt| from_slice::<BytesDe>(&receipt.return_data).ok());
+            if let Some(code) = data.and_then(|BytesDe(data)| contract::rejection(&data)) {
+                let message = format!("the contract reverted with its code {code}");
+                return Rejection { method: call.method.name().into(), code, message, executed: None }.into();
+            }
+        }
+        told(call, error)
     }
 }
 

@@ -172,6 +172,11 @@ impl User {
         Self { home: tempfile::tempdir().unwrap(), work: tempfile::tempdir().unwrap(), env: Vec::new() }
     }
 
+    /// From here on it is told where the actor is.
+    pub fn told_of(&mut self, actor: &str) {
+        self.env.push(("BAUTA_ACTOR".into(), actor.into()));
+    }
+
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = bauta();
         command.env("BAUTA_HOME", self.home.path()).current_dir(self.work.path()).args(args);
