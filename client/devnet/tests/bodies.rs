@@ -10,6 +10,8 @@ mod attacks;
 mod chain;
 #[path = "bodies/ground.rs"]
 mod ground;
+#[path = "bodies/lens.rs"]
+mod lens;
 
 use bauta_scenarios::{Body, New, Twins};
 use chain::Chain;

@@ -1,6 +1,6 @@
 // Deploys our contract, publishes a key, registers a file, reads it back, and follows the events: as an application does with ethers, then as
 // one does with viem, on the same contract. Params and returns are DAG-CBOR by the package of that name. One argument: JSON with `url`, `key`
-// (hex), `abi`, `bytecode` and the numbers of the `methods`. Prints one line of JSON.
+// (hex), `abi`, `bytecode` and the numbers of the `methods`. Prints one line of JSON. The same in types, without CBOR: lens.mjs.
 import { ethers } from 'ethers'
 import { createPublicClient, createWalletClient, defineChain, http } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
@@ -36,7 +36,7 @@ const polled = new Promise((resolve) => registry.once('FileRegistered', (id, own
 const pushed = new Promise((resolve) =>
   new ethers.Contract(address, abi, socket).once('FileRegistered', (id, owner, piece) => resolve([Number(id), piece])),
 )
-await new Promise((resolve) => setTimeout(resolve, 300))
+await new Promise((resolve) => setTimeout(resolve, 1500))
 const published = await (await registry.invoke(methods.PublishKey, cbor.encode([recipient]))).wait()
 const registered = await (await registry.invoke(methods.RegisterFile, cbor.encode([[file(1), file(2)]]))).wait()
 told.published = [published.status, registry.interface.parseLog(published.logs[0]).name]
@@ -63,7 +63,7 @@ const seen = new Promise((resolve) => {
     address, abi, eventName: 'FileRegistered', onLogs: (logs) => { stop(); resolve(Number(logs[0].args.id)) },
   })
 })
-await new Promise((resolve) => setTimeout(resolve, 300))
+await new Promise((resolve) => setTimeout(resolve, 1500))
 const args = [methods.RegisterFile, ethers.hexlify(cbor.encode([[file(3)]]))].map((arg, i) => (i ? arg : BigInt(arg)))
 const hash = await sender.writeContract({ address, abi, functionName: 'invoke', args })
 told.viem = (await node.waitForTransactionReceipt({ hash })).status

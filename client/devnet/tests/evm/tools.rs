@@ -187,3 +187,75 @@ async fn ethers_and_viem_keep_files_in_our_contract() {
     // The deployment, a key, and two registrations.
     assert_eq!(told["nonce"], json!(4));
 }
+
+/// Our contract in types, through the lens that is published beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn ethers_and_viem_read_our_contract_in_types() {
+    let contract = |abi: &str, bytecode: &str| {
+        let abi: Value = serde_json::from_str(abi).unwrap();
+        json!({ "abi": abi, "bytecode": format!("0x{}", bytecode.trim()) })
+    };
+    let mut task = contract(
+        include_str!("../../../../actor/evm/build/Bauta.abi.json"),
+        include_str!("../../../../actor/evm/build/Bauta.hex"),
+    );
+    task["view"] = contract(
+        include_str!("../../../../actor/evm/build/BautaView.abi.json"),
+        include_str!("../../../../actor/evm/build/BautaView.hex"),
+    );
+    let methods = Method::ALL.iter().map(|method| (method.name().to_owned(), json!(method.number())));
+    task["methods"] = methods.collect::<serde_json::Map<_, _>>().into();
+    task["recipient"] = json!("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p");
+    let packages = [ETHERS, VIEM, ("@ipld/dag-cbor", "9.2.5"), ("multiformats", "13.4.1")];
+    let Some((me, told)) = told("lens", &packages, include_str!("lens.mjs"), task.clone()).await else { return };
+    println!("{told:#}");
+    let runtime = include_str!("../../../../actor/evm/build/BautaView.runtime.hex").trim();
+    assert_eq!(told["code"], json!(runtime.len() / 2));
+
+    // Every method that a person sends has an encoder, and each says what the wire says; the rest are a miner's and views.
+    let same = told["same"].as_object().unwrap();
+    let sent = Method::ALL.iter().filter(|m| !m.is_view() && **m != Method::SectorContentChanged);
+    assert_eq!(same.len(), sent.clone().count());
+    sent.for_each(|method| assert_eq!(same[method.name()], json!(true), "{method:?}"));
+    assert!(told["sent"].as_array().unwrap().iter().all(|status| *status == json!(1)), "{told}");
+    assert_eq!(told["viem"], json!("success"));
+
+    let (word, id) = (|n: u8| format!("0x{}", hex::encode([n; 32])), &told["me"]);
+    assert!(id.as_u64().unwrap() > 99 && told["back"] == json!(true), "{me} is {id}");
+    assert_eq!(told["masked"], json!([1_000, "0xFf000000000000000000000000000000000003E8"]));
+    assert_eq!((&told["key"][0], &told["key"][1]), (&task["recipient"], &json!(1)));
+    let file = &told["file"];
+    assert_eq!((&file["id"], &file["owner"], &file["version"]), (&json!(2), id, &json!(1)));
+    let spec = json!({ "payload": word(2), "codec": 0x70, "piece": word(2), "paddedSize": 2048, "payloadSize": 1500,
+        "keyCommitment": word(2), "metadata": format!("0x{}", hex::encode([2; 26])), "ownerWrap": "0x2d3e" });
+    assert_eq!(file["spec"], spec);
+    let ids = |list: &Value| list.as_array().unwrap().iter().map(|one| one["id"].clone()).collect::<Vec<_>>();
+    assert_eq!((ids(&told["page"][0]), ids(&told["rest"][0])), (vec![json!(3), json!(2)], vec![json!(1)]));
+    assert_eq!((&told["rest"][1], &told["with"], &told["found"]), (&json!(0), &json!([2]), &json!([2])));
+
+    let grant = &told["grant"];
+    assert_eq!((&grant["wrap"], &grant["rights"], &grant["state"]), (&json!("0xabcd"), &json!(1), &json!(0)));
+    assert_eq!((&grant["expiration"], &told["grants"]), (&json!(i64::MAX.to_string()), &json!([[grant], 0])));
+    assert_eq!((&told["shared"][0][0]["to"], &told["shared"][0][0]["wrap"]), (&json!(1), &grant["wrap"]));
+    assert_eq!((&told["mayRead"], &told["stale"]), (&json!([true, true, false]), &json!([2, false])));
+    let rejected = |exit: ExitCode| json!(["Rejected", exit.value()]);
+    let missing = rejected(ExitCode::USR_NOT_FOUND);
+    assert_eq!((&told["revoked"], &told["unknown"]), (&missing, &missing));
+    assert_eq!(told["missing"], json!([missing, missing, missing]));
+    assert_eq!((&told["limit"], &told["elsewhere"]), (&rejected(ExitCode::USR_ILLEGAL_ARGUMENT), &json!("reverted")));
+
+    let (fil, bounty) = (|tenths: u64| json!((u128::from(tenths) * 10u128.pow(17)).to_string()), &told["bounty"]);
+    assert_eq!((&bounty["funded"], &bounty["escrowed"], &bounty["reserved"]), (&fil(15), &fil(15), &json!(0)));
+    assert_eq!((&bounty["creator"], &bounty["claims"], &bounty["ended"]), (id, &json!(0), &json!(false)));
+    let terms = json!({ "piece": word(2), "paddedSize": 2048, "hasFile": true, "file": 2, "rewardPerReplica": fil(10),
+        "activationBps": 1000, "replicas": 2, "minDuration": 518_400, "claimDeadline": 100_000,
+        "providers": [1000, 4_294_967_296u64], "source": "https://example.org/piece", "note": "gardé ☂" });
+    assert_eq!(bounty["terms"], terms);
+    assert_eq!(ids(&told["bounties"][0]), [1, 2, 3].map(|id| json!(id)));
+    assert_eq!(told["later"], json!([[4, false, []], [5, false, []]]));
+    assert_eq!(told["claims"], json!([[], 0]));
+    assert_eq!((&told["empty"], &told["totals"]), (&json!([0, 0]), &json!([5, fil(15)])));
+    let cancelled = &told["cancelled"];
+    assert_eq!((&cancelled["cancelled"], &cancelled["ended"]), (&json!(true), &json!(true)));
+    assert_eq!((&cancelled["refunded"], &told["counts"]), (&fil(15), &json!([3, 5])));
+}
