@@ -37,7 +37,7 @@ use watch::Written;
 pub use watch::{Silent, Watch};
 
 use crate::address::EthAddress;
-use crate::home::Lock;
+use crate::home::{FileError, Lock};
 use crate::message::eth::{EthError, EthTransaction, INVOKE_CONTRACT};
 use crate::message::{self, METHOD_SEND, Message, SignedMessage};
 use crate::network::Network;
@@ -156,7 +156,10 @@ impl Sender {
         self.check_network().await?;
         let Some(slips) = &self.slips else { return self.send_anew(call, watch).await };
         let name = Slips::name(&self.address(), call);
-        let _mine = slips.take(&name)?;
+        let _mine = slips.take(&name).map_err(|error| match error {
+            FileError::Busy(_) => SendError::Stopped("another bauta process is sending the very same".into()),
+            other => other.into(),
+        })?;
         if let Some(slip) = slips.read(&name)? {
             watch.continued(&slip.signed.cid());
             match self.resume(&slip.signed, slip.since, watch).await {

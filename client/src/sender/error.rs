@@ -82,7 +82,7 @@ pub enum SendError {
     /// Whoever watches said no; nothing was sent.
     #[error("stopped before anything was sent: {0}")]
     Stopped(String),
-    /// The message could not be written down, or another process is sending the very same; nothing was sent.
+    /// The message could not be written down; nothing was sent.
     #[error(transparent)]
     Slip(#[from] FileError),
     /// The message itself cannot be.

@@ -1,7 +1,6 @@
 //! What is on its way when a process dies is gone on with by the next one, and never a second time.
 
 use super::*;
-use crate::home::FileError;
 
 /// Writes down which messages of earlier runs are gone on with.
 #[derive(Default)]
@@ -152,7 +151,7 @@ async fn two_processes_get_nonces_of_their_own_and_do_not_send_the_very_same_at_
     assert_eq!(nonces, (0..10).collect::<Vec<_>>());
     let mine = Slips::at(folder.path()).take(&Slips::name(&one.address(), &call())).expect("taken");
     let error = two.send(&call(), &Silent).await.expect_err("somebody else is at it");
-    assert!(matches!(error, SendError::Slip(FileError::Busy(_))), "{error}");
+    assert!(error.to_string().contains("sending the very same"), "{error}");
     drop(mine);
     two.send(&call(), &Silent).await.expect("sent");
 }
