@@ -10,6 +10,7 @@ use bauta_client::deal::{DealError, DealState, MarketProvider, StorageProvider, 
 use bauta_client::home::Home;
 use bauta_client::network::Network;
 use bauta_client::node::{Node, NodeError, ProviderSettings, Telling};
+use bauta_client::piece::PieceInfo;
 use bauta_client::sender::{SendError, Sender, Silent, Slips};
 use bauta_devnet::genesis::account_key;
 use fvm_ipld_encoding::RawBytes;
@@ -102,6 +103,21 @@ async fn market_deals_are_published_and_activated() {
     devnet.shutdown().await;
 }
 
+/// A deal for half a year at what is asked, of a piece that `holder` has.
+fn order(piece: PieceInfo, with: &Shop, holder: &Shop) -> Order {
+    Order {
+        root: piece.piece_cid,
+        miner: with.miner,
+        url: with.url.clone(),
+        source: format!("{}{}", holder.url, piece_path(&piece)),
+        duration: HALF_A_YEAR,
+        price: None,
+        limit: None,
+        patience: Duration::from_secs(60),
+        piece,
+    }
+}
+
 /// What `bauta market deal` does, twice, and then the money back.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agreement_is_made_once_and_its_money_comes_back() {
@@ -114,17 +130,7 @@ async fn an_agreement_is_made_once_and_its_money_comes_back() {
     let sender = Sender::new(node.clone(), client.clone(), Network::Local);
     let folder = tempfile::tempdir().unwrap();
     let home = Home::at(folder.path());
-    let order = Order {
-        root: piece.piece_cid,
-        miner: other.miner,
-        url: other.url.clone(),
-        source: format!("{}{}", shop.url, piece_path(&piece)),
-        duration: HALF_A_YEAR,
-        price: None,
-        limit: None,
-        patience: Duration::from_secs(60),
-        piece,
-    };
+    let order = order(piece, &other, &shop);
 
     // What is too dear, too cheap or for nobody costs nothing.
     let too_dear = Order { limit: Some(TokenAmount::from_atto(1)), ..order.clone() };
@@ -192,17 +198,7 @@ async fn no_deposit_is_made_twice_and_none_counts_for_two() {
     let mut orders = Vec::new();
     for seed in 0..4 {
         let piece = shop.store(&bytes(20 + seed, 3_000), None).await;
-        orders.push(Order {
-            root: piece.piece_cid,
-            miner: other.miner,
-            url: other.url.clone(),
-            source: format!("{}{}", shop.url, piece_path(&piece)),
-            duration: HALF_A_YEAR,
-            price: None,
-            limit: None,
-            patience: Duration::from_secs(60),
-            piece,
-        });
+        orders.push(order(piece, &other, &shop));
     }
 
     // The first run dies with its deposit on the way: nobody has it, or the chain has and nobody says so.
@@ -259,17 +255,7 @@ async fn what_a_deal_costs_is_signed_and_how_it_goes_is_compared_with_the_chain(
     shop.conduct(&devnet, lie).await;
     let sender = Sender::new(node.clone(), client.clone(), Network::Local);
     let folder = tempfile::tempdir().unwrap();
-    let order = Order {
-        root: piece.piece_cid,
-        miner: shop.miner,
-        url: shop.url.clone(),
-        source: format!("{}{}", other.url, piece_path(&piece)),
-        duration: HALF_A_YEAR,
-        price: None,
-        limit: None,
-        patience: Duration::from_secs(2),
-        piece,
-    };
+    let order = Order { patience: Duration::from_secs(2), ..order(piece, &shop, &other) };
     let told = agreement::make(&node, &sender, &Home::at(folder.path()), &order, &Silent).await.unwrap();
     assert_eq!((told.state, told.deal), (DealState::Unproven, None));
     let provider = MarketProvider::new(

@@ -28,24 +28,17 @@ fn pool(chain: &Chain) -> usize {
     chain.state.lock().expect("one at a time").pool.len()
 }
 
-const LOST: Faults = Faults {
-    name: "bauta-local",
-    chain_id: "0x1df5e76",
-    balance: "1000000000000000000",
-    fee_cap: "100",
-    estimate: None,
-    exit_code: 0,
-    push: Push::TakenButAnswerLost,
-    lookup: Lookup::Fails,
-    executes: true,
-};
+/// A node that takes a message and cannot be asked about it.
+fn lost() -> Faults {
+    Faults { push: Push::TakenButAnswerLost, lookup: Lookup::Fails, ..Faults::default() }
+}
 
 #[tokio::test]
 async fn what_may_have_arrived_is_gone_on_with() {
     let folder = tempfile::tempdir().expect("a folder");
     let slips = Slips::at(folder.path());
     let told = Told::default();
-    let (chain, sender) = start(LOST);
+    let (chain, sender) = start(lost());
     let error = sender.with_slips(slips.clone()).send(&call(), &told).await.expect_err("nobody knows");
     assert!(matches!(error, SendError::Unconfirmed { .. }), "{error}");
     assert_eq!((slips_in(&folder).len(), pool(&chain), told.count()), (1, 1, 0));
@@ -66,7 +59,7 @@ async fn what_may_have_arrived_is_gone_on_with() {
 #[tokio::test]
 async fn what_never_arrived_is_handed_over_as_it_was_signed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (chain, sender) = start(Faults { push: Push::NeverArrives, ..LOST });
+    let (chain, sender) = start(Faults { push: Push::NeverArrives, ..lost() });
     let journal = Journal::default();
     sender.with_slips(Slips::at(folder.path())).send(&call(), &journal).await.expect_err("no node");
     let signed = journal.signed.lock().expect("done")[0].clone();
@@ -80,7 +73,7 @@ async fn what_can_never_be_is_made_anew_and_what_is_over_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let slips = || Slips::at(folder.path());
     // It was executed and failed: the estimate says what happens now.
-    let (chain, sender) = start(Faults { exit_code: 16, ..LOST });
+    let (chain, sender) = start(Faults { exit_code: 16, ..lost() });
     sender.with_slips(slips()).send(&call(), &Silent).await.expect_err("nobody knows");
     let (chain, sender) = start_again(&chain, Faults { exit_code: 16, ..Faults::default() });
     let error = sender.with_slips(slips()).send(&call(), &Silent).await.expect_err("again");
@@ -114,11 +107,11 @@ async fn what_can_never_be_is_made_anew_and_what_is_over_leaves_nothing() {
 async fn those_left_are_settled_by_what_they_are() {
     let folder = tempfile::tempdir().expect("a folder");
     let slips = Slips::at(folder.path());
-    let (mut chain, sender) = start(LOST);
+    let (mut chain, sender) = start(lost());
     let mut sender = sender.with_slips(slips.clone());
     for amount in [7, 8] {
         sender.send(&call().with_value(TokenAmount::from_atto(amount)), &Silent).await.expect_err("nobody knows");
-        (chain, sender) = start_again(&chain, LOST);
+        (chain, sender) = start_again(&chain, lost());
         sender = sender.with_slips(slips.clone());
     }
     let error = sender.settle(|_| true, &Silent).await.expect_err("the node says nothing");
