@@ -259,13 +259,13 @@ impl Remote {
 
     /// Orders what was announced, as far as the window goes.
     fn look_ahead(&mut self) -> Result<(), car::Error> {
-        // Whole ranges only: who asks for a block whenever one was read asks for the smallest of ranges.
-        if self.whole.is_some() || self.window + RANGE > WINDOW {
+        if self.whole.is_some() {
             return Ok(());
         }
         let mut batch: Vec<(Cid, Place)> = Vec::new();
         let mut size = 0;
-        while self.window + size < WINDOW
+        // Whole ranges only: who asks for a block whenever one was read asks for the smallest of ranges, and hashes them one by one.
+        while (size > 0 || self.window + RANGE <= WINDOW)
             && let Some(cid) = self.ahead.next()
         {
             let name = name_of(&cid)?;
@@ -282,12 +282,16 @@ impl Remote {
                 continue;
             }
             let follows = batch.last().is_none_or(|(_, last)| last.range().end == place.at);
-            if !follows || size + place.size > RANGE {
+            if !batch.is_empty() && (!follows || size + place.size > RANGE) {
                 self.order(std::mem::take(&mut batch))?;
                 size = 0;
             }
             batch.push((cid, place));
             size += place.size;
+            if size >= RANGE {
+                self.order(std::mem::take(&mut batch))?;
+                size = 0;
+            }
         }
         if batch.is_empty() { Ok(()) } else { self.order(batch) }
     }
@@ -310,6 +314,10 @@ impl Remote {
             let filled = fill(&come.0[come.1.clone()]);
             self.remember(*name, come);
             return filled;
+        }
+        // What is on its way may be on the disk already: read there, it would stay in the window for good when it is told to have come.
+        if self.coming.contains(name) {
+            return Ok(false);
         }
         let place = self.places.get(name).and_then(|places| places.first()).copied();
         let kept =

@@ -113,6 +113,19 @@ async fn what_is_read_is_right_and_comes_once() {
     }
 }
 
+/// Ranges stay as large as they may be to the end, whether what comes is kept or not: what is on its way is never read from the disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_asked_for_in_large_ranges() {
+    let case = Case::file(96 * MIB);
+    for keep in [true, false] {
+        let provider = serve(&case.car, Conduct::Honest).await;
+        let (bytes, _) = case.read(&sources(&[&provider]), keep, None, None).await.unwrap();
+        assert!(bytes == case.plain);
+        // Two leaves a range, and the root, the header, and an end or two.
+        assert!(provider.asked() <= 48 + 6, "{} requests for 96 leaves", provider.asked());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_range_costs_its_blocks() {
     let case = Case::file(20 * MIB);
@@ -262,6 +275,10 @@ async fn what_was_broken_off_is_gone_on_with() {
     });
     let error = stopped.await.unwrap().unwrap_err();
     assert!(matches!(&error, pack::Error::Output(e) if e.kind() == std::io::ErrorKind::StorageFull), "{error}");
+    // Whoever was fetching for it ends a moment later.
+    while !case.remote(&[], true).keeps() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let kept = case.remote(&[], true).kept();
     assert!(kept >= 5 * MIB as u64, "{kept}");
 

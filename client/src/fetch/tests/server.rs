@@ -51,12 +51,18 @@ pub struct Provider {
     pub address: SocketAddr,
     /// Bytes of bodies that it sent.
     pub served: Arc<AtomicU64>,
+    /// Requests that it answered or began to.
+    pub asked: Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Provider {
     pub fn served(&self) -> u64 {
         self.served.load(Ordering::SeqCst)
+    }
+
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
     }
 }
 
@@ -76,19 +82,21 @@ pub async fn serve(bytes: &[u8], conduct: Conduct) -> Provider {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let served = Arc::new(AtomicU64::new(0));
-    let (bytes, count): (Arc<[u8]>, _) = (bytes.into(), served.clone());
+    let asked = Arc::new(AtomicU64::new(0));
+    let (bytes, counts): (Arc<[u8]>, _) = (bytes.into(), (served.clone(), asked.clone()));
     let task = tokio::spawn(async move {
         let mut connections = tokio::task::JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
-            connections.spawn(answer(stream, bytes.clone(), conduct, count.clone()));
+            connections.spawn(answer(stream, bytes.clone(), conduct, counts.clone()));
         }
     });
     let source =
         Source::Provider { miner: Address::new_id(u64::from(address.port())), url: format!("http://{address}") };
-    Provider { source, address, served, task }
+    Provider { source, address, served, asked, task }
 }
 
-async fn answer(mut stream: TcpStream, bytes: Arc<[u8]>, conduct: Conduct, served: Arc<AtomicU64>) {
+async fn answer(mut stream: TcpStream, bytes: Arc<[u8]>, conduct: Conduct, counts: (Arc<AtomicU64>, Arc<AtomicU64>)) {
+    let (served, asked) = counts;
     let mut pending = Vec::new();
     loop {
         let mut buffer = [0; 4096];
@@ -102,6 +110,7 @@ async fn answer(mut stream: TcpStream, bytes: Arc<[u8]>, conduct: Conduct, serve
             }
         };
         let request: Vec<u8> = pending.drain(..end).collect();
+        asked.fetch_add(1, Ordering::SeqCst);
         if one(&mut stream, &String::from_utf8_lossy(&request), &bytes, conduct, &served).await.is_none() {
             return;
         }
