@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// Base fees in attoFIL per gas: the devnet's and quiet days', busy days', and one nanoFIL.
+/// Base fees in attoFIL per gas.
 const BASE_FEES: [u64; 3] = [100, 100_000, 1_000_000_000];
 const METHODS: [&str; 24] = [
     "PublishKey",
@@ -61,25 +61,34 @@ fn fil(gas: Option<u64>, base_fee: u64) -> String {
     format!("{fil:.digits$}")
 }
 
-fn text() -> String {
-    let (wasm, contract) = (table("actor.json"), table("contract.json"));
-    let mut text = String::from(
-        "# Gas\n\nMillions of gas a message costs on states with 0, 1,000 and 100,000 entries of each kind, and FIL at base fees of 100 attoFIL,\n\
-         100,000 attoFIL and 1 nanoFIL among 1,000 entries. Views are free when they are asked by a node (`StateCall`, `eth_call`); their gas is what\n\
-         another actor pays. `actor.json` and `growth.json`: the Wasm, on our own system actors (`actor-official.json`: on\n\
-         official ones). `contract.json` and `contract-growth.json`: the contract, on official built-in actors with fake proofs. Written by `client/devnet/tests/gas`.\n\n\
-         Among 1,000 and 100,000 files the contract's RegisterFile is the eighth of a row, which moves the seven before it: see the means below.\n\n\
-         | method | Wasm 0 | 1,000 | 100,000 | contract 0 | 1,000 | 100,000 | Wasm, FIL | contract, FIL |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
-    );
+/// States of the tables: how many entries of each kind.
+const STATES: [u64; 3] = [0, 1_000, 100_000];
+
+/// A table with a row for each method and a column for each body and state.
+fn by_method(cell: impl Fn(Option<u64>) -> String) -> String {
+    let mut text =
+        String::from("| | Wasm 0 | 1,000 | 100,000 | contract 0 | 1,000 | 100,000 |\n|---|---|---|---|---|---|---|\n");
+    let bodies = [table("actor.json"), table("contract.json")];
     for name in METHODS {
-        let of = |table| [0, 1_000, 100_000].map(|entries| millions(gas(table, name, entries, "gas"))).join(" | ");
-        let costs = |table| BASE_FEES.map(|fee| fil(gas(table, name, 1_000, "gas"), fee)).join(" / ");
-        let (w, c) = (of(&wasm), of(&contract));
-        writeln!(text, "| {name} | {w} | {c} | {} | {} |", costs(&wasm), costs(&contract)).expect("to memory");
+        let cells: Vec<_> =
+            bodies.iter().flat_map(|table| STATES.map(|entries| cell(gas(table, name, entries, "gas")))).collect();
+        writeln!(text, "| {name} | {} |", cells.join(" | ")).expect("to memory");
     }
+    text
+}
+
+fn text() -> String {
+    let mut text = String::from(
+        "# Gas\n\nWhat a message costs on states with 0, 1,000 and 100,000 entries of each kind. Views are free when they are asked by a node\n\
+         (`StateCall`, `eth_call`); their gas is what another actor pays. `actor.json` and `growth.json`: the Wasm, on our own system actors\n\
+         (`actor-official.json`: on official ones). `contract.json` and `contract-growth.json`: the contract, on official built-in actors with fake proofs.\n\
+         Written by `client/devnet/tests/gas`.\n\n\
+         Among 1,000 and 100,000 files the contract's RegisterFile is the eighth of a row, which moves the seven before it: see the means below.\n\n\
+         ## Millions of gas\n\n",
+    );
+    text += &by_method(millions);
     let (wasm, contract) = (table("growth.json"), table("contract-growth.json"));
-    text += "\nMean (highest) over 250 messages, in millions of gas:\n\n\
+    text += "\n## Mean (highest) over 250 messages, in millions of gas\n\n\
              | | Wasm 1,000 | 10,000 | 100,000 | contract 1,000 | 10,000 | 100,000 |\n|---|---|---|---|---|---|---|\n";
     for name in ["RegisterFile, one owner", "RegisterFile, many owners", "GetFile, one owner", "GetFile, many owners"] {
         let of = |table: &[Value]| {
@@ -91,6 +100,11 @@ fn text() -> String {
                 .join(" | ")
         };
         writeln!(text, "| {name} | {} | {} |", of(&wasm), of(&contract)).expect("to memory");
+    }
+    let fees = ["100 attoFIL: the devnet's, and quiet days'", "100,000 attoFIL: busy days'", "1 nanoFIL"];
+    for (base_fee, name) in BASE_FEES.into_iter().zip(fees) {
+        write!(text, "\n## FIL at a base fee of {name}\n\n").expect("to memory");
+        text += &by_method(|gas| fil(gas, base_fee));
     }
     text
 }
