@@ -4,8 +4,12 @@
 
 #[path = "evm/cases.rs"]
 mod cases;
+#[path = "evm/precompiles.rs"]
+mod precompiles;
 #[path = "evm/scene.rs"]
 mod scene;
+#[path = "evm/schema.rs"]
+mod schema;
 #[path = "evm/tools.rs"]
 mod tools;
 

@@ -1,12 +1,12 @@
 //! Addresses that are functions: Ethereum's (`00…nn`) and the FEVM's (`fe…nn`).
 //!
-//! Not here, unlike in the official actor: BLS12-381 (`0b` to `11`, EIP-2537) and P-256 (`0100`, EIP-7951). Calls of
-//! these fail.
+//! Not here, unlike in the official actor: BLS12-381 (`0b` to `11`, EIP-2537). Calls of these fail.
 
 mod blake2f;
 mod bn254;
 mod ethereum;
 mod filecoin;
+mod p256;
 
 use super::calls::Call;
 use super::contract::Contract;
@@ -45,7 +45,7 @@ fn find(address: &EthAddress) -> Option<Precompile> {
         return None;
     }
     if *address == P256 {
-        return Some(|_, _, _| Err(Failed));
+        return Some(|_, input, _| p256::verify(input));
     }
     let [prefix, .., index] = address.0;
     Some(match (prefix, index) {
