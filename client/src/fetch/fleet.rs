@@ -3,8 +3,10 @@
 //!
 //! It begins with a roll call: all are asked for the root block, and only who has shown it is asked for more.
 
+mod member;
+mod order;
+
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,9 +16,13 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
+use member::{Member, State};
+use order::verify;
+pub(super) use order::{News, Order, offset_in};
+
 use super::partial::Partial;
 use super::{FetchError, Peer, Source, Watch, serves_something_else};
-use crate::car::{Place, Wrong, frame_size, verify_each};
+use crate::car::{Place, Wrong};
 use crate::deal::DealError;
 use crate::piece::PieceInfo;
 
@@ -38,61 +44,6 @@ const ALONE: Duration = Duration::from_secs(15);
 const STRANGE: Duration = Duration::from_secs(3);
 /// At the end, how long answers to the roll call are waited for at most, so that a liar is named even if it was not needed.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// Blocks that stand one behind the other.
-#[derive(Debug, Clone)]
-pub(super) struct Order {
-    pub number: u64,
-    pub blocks: Vec<(Cid, Place)>,
-}
-
-impl Order {
-    fn range(&self) -> Range<u64> {
-        let first = self.blocks.first().map_or(0, |(_, place)| place.at);
-        first..self.blocks.last().map_or(first, |(_, place)| place.range().end)
-    }
-}
-
-/// What is told to whoever gave the orders.
-pub(super) enum News {
-    /// The root block.
-    Root(Place, Vec<u8>),
-    /// The bytes of an order, verified.
-    Done(u64, Vec<u8>),
-    /// Something else stands there, whoever is asked.
-    Elsewhere(u64),
-    /// Whoever is asked, the root is not where we put it.
-    Strange,
-    /// Nobody is left to ask.
-    Failed(FetchError),
-    /// Nothing more is to be done.
-    Ended(Vec<(Source, u64)>),
-}
-
-struct Member {
-    source: Source,
-    peer: Arc<Peer>,
-    state: State,
-    /// Orders that it works on.
-    busy: usize,
-    /// What an order of a MiB takes it, as far as is known.
-    usual: Option<Duration>,
-    late: u32,
-    failures: u32,
-    failing_since: Option<Instant>,
-    not_before: Instant,
-    served: u64,
-}
-
-#[derive(PartialEq)]
-enum State {
-    /// Has not answered the roll call.
-    Called,
-    /// Serves something else where the root should be.
-    Strange,
-    Ready,
-    Out,
-}
 
 /// An order that is worked on or waits.
 struct Task {
@@ -444,29 +395,4 @@ impl Run {
         served.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         self.tell(News::Ended(served));
     }
-}
-
-/// Checks the bytes of an order and keeps them. Gives them as they came, or the first block that is wrong.
-fn verify(order: &Order, bytes: Vec<u8>, partial: Option<&Partial>) -> Result<Vec<u8>, (Cid, Wrong)> {
-    let start = order.range().start;
-    let mut blocks = Vec::with_capacity(order.blocks.len());
-    for (cid, place) in &order.blocks {
-        let range = place.range();
-        let framed = &bytes[(range.start - start) as usize..(range.end - start) as usize];
-        blocks.push((*cid, place.unverified(cid, framed).map_err(|wrong| (*cid, wrong))?));
-    }
-    if verify_each(&blocks).is_err() {
-        let wrong = blocks.iter().find(|block| verify_each(&[**block]).is_err()).unwrap_or(&blocks[0]);
-        return Err((wrong.0, Wrong::Forged));
-    }
-    if let Some(partial) = partial {
-        // Without it there is nothing to go on from, and the download goes on.
-        let _ = partial.keep(start, &bytes);
-    }
-    Ok(bytes)
-}
-
-/// Where a block's bytes begin in those of an order.
-pub(super) fn offset_in(order: &Order, place: &Place) -> usize {
-    (place.at - order.range().start + frame_size(place.size)) as usize
 }
