@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release -p bauta_devnet --example measure -- [PART…]
 //!
-//! Parts: start, rate, latency, half-year, growth, bytes, week; all of them without any. `BAUTA_BUNDLE` names an official
+//! Parts: start, rate, latency, half-year, growth, bytes, busy, week; all of them without any. `BAUTA_BUNDLE` names an official
 //! bundle. Figures are of this machine as it is now: run it on a quiet one. `MEASURE_SMALL=1` takes small numbers, to see
 //! that it works.
 
@@ -56,6 +56,7 @@ fn main() -> Result<()> {
     part("half-year", &|| runtime.block_on(half_year()))?;
     part("growth", &|| on_large_stack(growth))?;
     part("bytes", &|| on_large_stack(bytes))?;
+    part("busy", &|| on_large_stack(busy))?;
     part("week", &|| on_large_stack(week))?;
     println!("{}", Value::Object(found));
     Ok(())
@@ -283,6 +284,15 @@ fn growth() -> Result<Value> {
             Ok(took)
         };
         let (empty, busy) = (times(&mut chain, false)?, times(&mut chain, true)?);
+        let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
+        chain.begin_to_forget()?;
+        let began = begun.elapsed();
+        while chain.store().is_collecting() {
+            let begun = Instant::now();
+            chain.mine_one()?;
+            slowest = slowest.max(begun.elapsed());
+        }
+        let beside = begun.elapsed();
         let begun = Instant::now();
         let collected = chain.forget()?.states;
         let collecting = begun.elapsed();
@@ -292,7 +302,8 @@ fn growth() -> Result<Value> {
             "empty_p50_ms": empty[empty.len() / 2],
             "one_message_p50_ms": busy[busy.len() / 2],
             "one_message_p99_ms": busy[busy.len() * 99 / 100],
-            "collection_ms": ms(collecting),
+            "collection_beside": { "took_ms": ms(beside), "beginning_ms": ms(began), "slowest_tipset_ms": ms(slowest) },
+            "collection_at_once_ms": ms(collecting),
             "live_blocks": collected.live,
         }));
     }
@@ -330,11 +341,46 @@ fn bytes() -> Result<Value> {
     }))
 }
 
-/// Tipsets of a second each: what a row of empty and busy ones leaves in the database, and what a week of them would.
+/// A week of one-second tipsets in which nothing happens, with what is kept by default: how large the database is as it
+/// goes on, what of it is in use, and what a tipset takes.
 fn week() -> Result<Value> {
     let folder = tempfile::tempdir()?;
+    let (mut chain, _) = chain_with_actor(Some(folder.path()))?;
+    // A process that is asked once a second waits for the disk each time; here for a hundred together.
+    chain.be_synced_by_others();
+    let days = 7;
+    let (mut rows, mut slowest) = (Vec::new(), Duration::ZERO);
+    for half_day in 1..=2 * days {
+        let begun = Instant::now();
+        let count = many(43_200);
+        for tipset in 0..count {
+            let begun = Instant::now();
+            chain.mine_one()?;
+            if tipset % 100 == 0 {
+                chain.store().sync()?;
+            }
+            slowest = slowest.max(begun.elapsed());
+        }
+        let took = begun.elapsed();
+        let usage = chain.store().usage()?;
+        rows.push(json!({
+            "days": f64::from(half_day) / 2.0,
+            "file_bytes": database(folder.path())?,
+            "used_bytes": usage.used,
+            "page_bytes": usage.pages,
+            "tipset_ms": ms(took) / count as f64,
+            "slowest_ms": ms(std::mem::take(&mut slowest)),
+        }));
+        eprintln!("{}", rows.last().context("just made")?);
+    }
+    Ok(json!(rows))
+}
+
+/// The same for less time, with a message in each tenth tipset.
+fn busy() -> Result<Value> {
+    let folder = tempfile::tempdir()?;
     let (mut chain, actor) = chain_with_actor(Some(folder.path()))?;
-    let keep = Keep { states: many(2_880), empty: many(10_000) };
+    let keep = Keep { states: many(2_880), empty: many(10_000), ..Keep::default() };
     chain.set_keep(keep);
     let count = many(40_000);
     let mut sizes = Vec::new();

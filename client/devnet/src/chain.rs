@@ -89,7 +89,7 @@ impl Chain {
 
     /// From here on [`Store::sync`] is called before anybody is told that something is done: one wait for the disk for
     /// everything that an order brings about.
-    pub(crate) fn be_synced_by_others(&mut self) {
+    pub fn be_synced_by_others(&mut self) {
         self.is_synced_by_others = true;
     }
 

@@ -28,6 +28,7 @@ use redb::{
 use crate::links::links;
 use crate::records::Changes;
 
+use collect::Beside;
 pub use collect::Collected;
 
 type Blocks = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -70,6 +71,15 @@ pub(crate) fn db<T, E: Into<redb::Error>>(result: Result<T, E>) -> Result<T, Sto
     result.map_err(|e| StoreError::Database(e.into()))
 }
 
+/// How much of the database's file is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of keys, values, and what finds them.
+    pub used: u64,
+    /// Bytes of the pages that they lie in; the rest of the file is for what comes.
+    pub pages: u64,
+}
+
 /// The file, as this process may use it.
 enum File {
     Ours(Database),
@@ -78,6 +88,8 @@ enum File {
 
 /// A block store over an embedded database; not for more than one thread.
 pub struct Store {
+    /// First: it ends, and lets the file go, before the file is closed.
+    beside: RefCell<Beside>,
     file: File,
     /// Where it lies, links resolved; none in memory.
     folder: Option<PathBuf>,
@@ -181,6 +193,7 @@ impl Store {
             unsynced: Cell::new(false),
             written: Cell::new(states),
             live: Cell::new(0),
+            beside: Default::default(),
         }
     }
 
@@ -223,6 +236,7 @@ impl Store {
             }
         }
         self.written.set(self.written.get() + states.len() as u64);
+        self.beside.borrow_mut().note(states.iter());
         changes.write(&write)?;
         self.end_write(write)?;
         let mut cache = self.cache.borrow_mut();
@@ -248,6 +262,17 @@ impl Store {
             self.end_write(write)?;
         }
         Ok(())
+    }
+
+    /// How much of the file is in use. Goes through all of it.
+    pub fn usage(&self) -> Result<Usage, StoreError> {
+        let write = self.begin_write(false)?;
+        let stats = db(write.stats())?;
+        db(write.abort())?;
+        Ok(Usage {
+            used: stats.stored_bytes() + stats.metadata_bytes(),
+            pages: stats.allocated_pages() * stats.page_size() as u64,
+        })
     }
 
     /// Takes blocks out of the history; states may still hold them.

@@ -10,7 +10,7 @@ use bauta_client::network::Endpoint;
 use bauta_client::node::json::TipsetKey;
 use bauta_client::node::{HttpNode, HttpSettings, Node};
 use bauta_devnet::bundle::Bundle;
-use bauta_devnet::chain::Chain;
+use bauta_devnet::chain::{Chain, Keep};
 use bauta_devnet::genesis::{ACCOUNT_FIL, Genesis, account_key};
 use bauta_devnet::{Config, on_large_stack, spawn};
 use cid::Cid;
@@ -100,8 +100,10 @@ fn serve(folder: PathBuf) -> ! {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let state = Some(folder.join("state"));
         let listen = Some(([127, 0, 0, 1], 0).into());
-        let devnet =
-            spawn(Config { state, listen, genesis: genesis(), actor: None, ..Config::default() }).await.unwrap();
+        // Old states are looked for and taken out all the time.
+        let keep = Keep { states: 4, garbage: 20, ..Keep::default() };
+        let config = Config { state, listen, genesis: genesis(), actor: None, keep, ..Config::default() };
+        let devnet = spawn(config).await.unwrap();
         std::fs::write(folder.join("url.new"), devnet.rpc_url().unwrap()).unwrap();
         std::fs::rename(folder.join("url.new"), folder.join("url")).unwrap();
         std::future::pending::<()>().await;

@@ -235,7 +235,7 @@ fn what_is_empty_and_old_is_forgotten_and_what_happened_is_not() {
     on_large_stack(|| {
         let folder = tempfile::tempdir().unwrap();
         let mut chain = Chain::open(folder.path(), &genesis()).unwrap();
-        chain.set_keep(Keep { states: 10, empty: 30 });
+        chain.set_keep(Keep { states: 10, empty: 30, ..Keep::default() });
         let (alice, bob) = (account_key(0), account_key(1).address());
         let mut busy = Vec::new();
         for round in 0..6 {

@@ -21,12 +21,15 @@ pub struct Keep {
     /// So many tipsets are there even if they are empty; older ones are like null rounds. Genesis stays, and so do
     /// tipsets with messages and their children, in which one sees what came of them.
     pub empty: u64,
+    /// So many blocks of states are written before somebody looks for old ones; more where more are live.
+    pub garbage: u64,
 }
 
 impl Default for Keep {
-    /// States as far back as one proving period reaches (2,880); empty tipsets for a day of one a second (86,400).
+    /// States as far back as one proving period reaches (2,880); empty tipsets for a day of one a second (86,400);
+    /// 50,000 blocks.
     fn default() -> Self {
-        Self { states: 2_880, empty: 86_400 }
+        Self { states: 2_880, empty: 86_400, garbage: 50_000 }
     }
 }
 
@@ -52,8 +55,9 @@ impl Chain {
             self.untidy = 0;
             self.forget_tipsets()?;
         }
-        if self.store.wants_collection() {
-            let done = self.collect()?;
+        if self.store.wants_collection(self.keep.garbage) {
+            self.begin_to_forget()?;
+        } else if let Some(done) = self.store.collect_a_part()? {
             tracing::debug!("{} state blocks are kept, {} are gone", done.live, done.gone);
         }
         Ok(())
@@ -64,12 +68,21 @@ impl Chain {
         Ok(Forgotten { tipsets: self.forget_tipsets()?, states: self.collect()? })
     }
 
+    /// Begins to forget states that need not be kept, beside the tipsets to come.
+    pub fn begin_to_forget(&mut self) -> Result<()> {
+        Ok(self.store.begin_collection(self.kept_roots()?)?)
+    }
+
     fn collect(&mut self) -> Result<Collected> {
+        Ok(self.store.collect(&self.kept_roots()?)?)
+    }
+
+    fn kept_roots(&self) -> Result<Vec<Cid>> {
         let mut roots: Vec<Cid> = Vec::new();
         let mut keep = |record: &TipsetRecord| roots.extend([record.state, record.parent_state]);
         self.store.last_tipsets(self.keep.states.max(1))?.iter().for_each(&mut keep);
         self.store.snapshots()?.iter().for_each(|(_, snapshot)| keep(&snapshot.head));
-        Ok(self.store.collect(&roots)?)
+        Ok(roots)
     }
 
     fn forget_tipsets(&mut self) -> Result<u64> {
