@@ -21,7 +21,7 @@ use num_traits::Zero;
 
 use crate::chain::Chain;
 use crate::records::TipsetRecord;
-use crate::vm::{BASE_FEE, BLOCK_GAS, Outcome, Vm};
+use crate::vm::{BASE_FEE, BLOCK_GAS, Outcome, Revert, Vm};
 
 /// attoFIL per gas for the block's miner, at least.
 pub const PREMIUM: u64 = 100_000;
@@ -55,13 +55,8 @@ pub enum EstimateError {
         failure: String,
     },
     /// The message would fail.
-    #[error("message execution failed (exit=[{exit}], vm error=[{failure}])")]
-    Fails {
-        /// The exit code.
-        exit: u32,
-        /// The VM's words.
-        failure: String,
-    },
+    #[error(transparent)]
+    Fails(#[from] Revert),
     /// The node itself failed.
     #[error("{0:#}")]
     Node(#[from] anyhow::Error),
@@ -99,12 +94,14 @@ pub fn on_chain_length(message: &Message) -> usize {
 /// The gas that a message would use.
 pub fn gas_use(chain: &Chain, state: Cid, epoch: ChainEpoch, draft: &Message) -> Result<u64, EstimateError> {
     let outcome = simulate(chain, state, epoch, draft)?;
-    let (exit, failure) = (outcome.exit.value(), outcome.failure.trim().to_owned());
     match outcome.exit {
         ExitCode::OK => Ok(outcome.gas),
         ExitCode::SYS_OUT_OF_GAS => Err(EstimateError::OutOfGas),
-        ExitCode::SYS_SENDER_INVALID => Err(EstimateError::Sender { exit, failure }),
-        _ => Err(EstimateError::Fails { exit, failure }),
+        ExitCode::SYS_SENDER_INVALID => {
+            let (exit, failure) = (outcome.exit.value(), outcome.failure.trim().to_owned());
+            Err(EstimateError::Sender { exit, failure })
+        }
+        _ => Err(Revert::of(&outcome).into()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! flushing it. Actors are compiled when they are first called (`vm/lazy.rs`).
 
 mod lazy;
+mod revert;
 
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -34,6 +35,8 @@ use fvm_shared::state::ActorState;
 use fvm_shared::version::NetworkVersion;
 use fvm_shared::{ActorID, MethodNum};
 use multihash_codetable::{Code, MultihashDigest};
+
+pub use revert::Revert;
 
 use crate::store::Store;
 use crate::tipset::key_cid;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Stopped;
 use crate::estimate::EstimateError;
+use crate::vm::Revert;
 
 /// Why a call has no result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -132,10 +133,17 @@ impl From<Stopped> for RpcError {
     }
 }
 
+impl From<Revert> for RpcError {
+    fn from(revert: Revert) -> Self {
+        let data = format!("0x{}", hex::encode(&revert.data));
+        Self::reverted_with(revert.to_string(), data)
+    }
+}
+
 impl From<EstimateError> for RpcError {
     fn from(error: EstimateError) -> Self {
         match error {
-            EstimateError::Fails { .. } => Self::reverted(error.to_string()),
+            EstimateError::Fails(revert) => revert.into(),
             EstimateError::OutOfGas => Self { code: OUT_OF_GAS, message: error.to_string(), data: None },
             other => Self::application(other.to_string()),
         }

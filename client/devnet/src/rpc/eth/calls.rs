@@ -5,7 +5,6 @@ use bauta_client::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL, INVOKE_CONTRA
 use bauta_client::message::{self, Message};
 use cid::Cid;
 use fvm::trace::ExecutionEvent;
-use fvm_ipld_encoding::BytesDe;
 use fvm_shared::METHOD_SEND;
 use fvm_shared::address::Protocol;
 use fvm_shared::bigint::Zero;
@@ -18,7 +17,7 @@ use super::forms::{self, Amount, Data};
 use super::{Answer, Args, RpcError, accounts, answer, block_param};
 use crate::chain::Chain;
 use crate::estimate;
-use crate::vm::{BLOCK_GAS, Outcome, SYSTEM, Vm};
+use crate::vm::{BLOCK_GAS, Outcome, Revert, SYSTEM, Vm};
 
 /// A call as it is asked for. Gas and prices are read by nobody: calls are free.
 #[derive(Deserialize)]
@@ -65,51 +64,10 @@ fn run(chain: &Chain, state: Cid, epoch: ChainEpoch, mut draft: Message, gas: u6
 
 /// What was returned, or why it failed, with the reason that the contract gives.
 fn returned(outcome: &Outcome) -> Result<Vec<u8>, RpcError> {
-    let data = match outcome.value.deserialize() {
-        Ok(BytesDe(data)) => Some(data),
-        Err(_) => None,
-    };
     if outcome.exit.is_success() {
-        return Ok(data.unwrap_or_default());
+        return Ok(outcome.output().unwrap_or_default());
     }
-    let reason = match data.as_deref() {
-        None => String::new(),
-        Some([]) => ", revert reason=[none]".into(),
-        Some(data) => format!(", revert reason=[{}]", explain(data)),
-    };
-    let (exit, failure) = (outcome.exit.value(), outcome.failure.trim());
-    let message = format!("message execution failed (exit=[{exit}]{reason}, vm error=[{failure}])");
-    Err(RpcError::reverted_with(message, forms::bytes(&data.unwrap_or_default())))
-}
-
-/// Solidity's own reasons in words, anything else as it is.
-fn explain(data: &[u8]) -> String {
-    let number = |at: usize| -> Option<usize> {
-        let word = data.get(at..at.checked_add(32)?)?;
-        let (zeros, digits) = word.split_at(24);
-        zeros
-            .iter()
-            .all(|byte| *byte == 0)
-            .then(|| u64::from_be_bytes(digits.try_into().expect("eight bytes")))?
-            .try_into()
-            .ok()
-    };
-    match data.get(..4) {
-        // Error(string)
-        Some([0x08, 0xc3, 0x79, 0xa0]) => {
-            let text = number(4).and_then(|offset| {
-                let at = offset.checked_add(4)?;
-                let start = at.checked_add(32)?;
-                data.get(start..start.checked_add(number(at)?)?)
-            });
-            text.map_or_else(|| forms::bytes(data), |text| format!("Error({})", String::from_utf8_lossy(text)))
-        }
-        // Panic(uint256)
-        Some([0x4e, 0x48, 0x7b, 0x71]) => {
-            number(4).map_or_else(|| forms::bytes(data), |code| format!("Panic({code:#x})"))
-        }
-        _ => forms::bytes(data),
-    }
+    Err(Revert::of(outcome).into())
 }
 
 pub(super) fn call(chain: &mut Chain, args: &Args) -> Answer {
