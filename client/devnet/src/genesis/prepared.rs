@@ -219,7 +219,7 @@ fn relocate(store: &Store, state: &Cid, from: &[u8], to: &[u8]) -> Result<Cid> {
     )?;
     let moved = store.put(Code::Blake2b256, &Block::new(DAG_CBOR, moved))?;
     let block = replace(&block, &info.to_bytes(), &moved.to_bytes())?;
-    Ok(store.put(Code::Blake2b256, &Block::new(DAG_CBOR, block))?)
+    store.put(Code::Blake2b256, &Block::new(DAG_CBOR, block))
 }
 
 /// Puts something else in the only place where something is.
