@@ -11,7 +11,7 @@ use crate::records::TipsetRecord;
 use crate::store::Collected;
 
 /// After so many tipsets somebody looks whether empty ones are too old.
-const LOOK_EVERY: u64 = 10_000;
+const LOOK_EVERY: u64 = 1_000;
 
 /// How much of the past is kept, in tipsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
