@@ -126,8 +126,12 @@ impl Store {
             && thread.is_finished()
             && let Stage::Searching { thread, .. } = std::mem::take(&mut beside.stage)
         {
-            let found = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            beside.stage = Stage::Sweeping { found, gone: 0 };
+            let Ok(found) = thread.join() else {
+                tracing::error!("looking for old states failed; they stay for now");
+                beside.cancel();
+                return Ok(None);
+            };
+            beside.stage = Stage::Sweeping { found: found?, gone: 0 };
         }
         let Beside { stage: Stage::Sweeping { found, gone }, again, pace } = &mut *beside else { return Ok(None) };
         let part = found.dead.len().saturating_sub(PART.max(2 * *pace));
