@@ -164,6 +164,11 @@ impl Sender {
             watch.continued(&slip.signed.cid());
             match self.resume(&slip.signed, slip.since, watch).await {
                 Err(error) if error.can_never_be() => {}
+                // Nobody but its owner can tell any more.
+                Err(SendError::Unconfirmed { cid, reason }) if reason.contains("an explorer tells") => {
+                    let reason = format!("{reason}; if it was not, remove {}", slips.path(&name).display());
+                    return Err(SendError::Unconfirmed { cid, reason });
+                }
                 other => return other,
             }
         }
@@ -240,11 +245,33 @@ impl Sender {
         watch: &dyn Watch,
     ) -> Result<Sent, SendError> {
         let turn = self.turn().await?;
-        if !self.is_known(&signed.cid()).await? {
-            self.push(signed).await?;
+        if !self.is_known(&signed.cid()).await?
+            && let Err(error) = self.push(signed).await
+        {
+            if !error.can_never_be() {
+                return Err(error);
+            }
+            self.look_back(&signed.cid(), since, error).await?;
         }
         drop(turn);
         self.confirm(signed, since, watch).await
+    }
+
+    /// Its nonce is taken. By whom, if the node knows messages no more that were executed a while ago? By itself, if it is found.
+    ///
+    /// Errors: the given one, where it was surely another message; Unconfirmed where nobody can tell.
+    async fn look_back(&self, cid: &Cid, since: ChainEpoch, error: SendError) -> Result<(), SendError> {
+        let unsure = |reason: String| SendError::Unconfirmed { cid: *cid, reason };
+        let found = self.node.find_msg(cid, since, &self.wait).await;
+        let head = self.node.chain_head().await?.height;
+        match found {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) if self.wait.reaches(since, head) => Err(error),
+            Ok(None) => Err(unsure(format!(
+                "its nonce is taken, and the node does not look back to epoch {since}: an explorer tells whether it was executed"
+            ))),
+            Err(why) => Err(unsure(format!("its nonce is taken, and the node does not say by what: {why}"))),
+        }
     }
 
     /// Keeps other messages of this address from being given a nonce: those of this process, and with slips those of others.

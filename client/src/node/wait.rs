@@ -89,6 +89,13 @@ pub enum WaitError {
     Node(#[from] NodeError),
 }
 
+impl WaitSettings {
+    /// Whether a search from `head` reaches back to an epoch.
+    pub fn reaches(&self, epoch: ChainEpoch, head: ChainEpoch) -> bool {
+        self.lookback < 0 || head - epoch <= GATEWAY_REACH
+    }
+}
+
 impl<'n> dyn Node + 'n {
     /// Waits until a message is executed and deep enough. A node that is not reached for a while is asked again until time is up.
     ///
@@ -122,6 +129,17 @@ impl<'n> dyn Node + 'n {
             tokio::time::sleep(pause).await;
             pause = (pause + pause / 2).min(settings.longest_pause);
         }
+    }
+
+    /// Searches once for an executed message, back to the epoch `since` or as far as the node and `settings` allow.
+    pub async fn find_msg(
+        &self,
+        cid: &Cid,
+        since: ChainEpoch,
+        settings: &WaitSettings,
+    ) -> Result<Option<MsgLookup>, NodeError> {
+        let mut searched = since;
+        Ok(self.look(cid, &mut searched, settings).await?.map(|(lookup, _)| lookup))
     }
 
     /// Searches once from the head back to `searched`, in steps where one search does not reach that far.

@@ -86,7 +86,8 @@ impl Slips {
         hex::encode(&hash.finalize()[..16])
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// Where a slip is.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name).with_extension(SLIP)
     }
 

@@ -49,6 +49,8 @@ enum Push {
 enum Lookup {
     Works,
     Fails,
+    /// Messages are known no more, but where they were executed is.
+    Forgets,
 }
 
 impl Default for Faults {
@@ -106,6 +108,9 @@ impl Node for Chain {
                 match faults.push {
                     Push::NeverArrives => return unreachable,
                     Push::Refused(code, message) => return refused(code, message),
+                    _ if faults.lookup == Lookup::Forgets && signed.0.message.sequence < state.pool.len() as u64 => {
+                        return refused(1, "minimum expected nonce is 1, got 0: message nonce too low");
+                    }
                     _ if state.pool.iter().any(|(known, _)| known == &signed.0) => {
                         return refused(
                             1,
@@ -123,6 +128,9 @@ impl Node for Chain {
                 }
             }
             "Filecoin.ChainGetMessage" if faults.lookup == Lookup::Fails => Err(NodeError::Unreachable("gone".into())),
+            "Filecoin.ChainGetMessage" if faults.lookup == Lookup::Forgets => {
+                refused(1, "blockstore get: ipld: could not find it")
+            }
             "Filecoin.ChainGetMessage" => match find(&state, &params[0]) {
                 Some((signed, _)) => {
                     Ok(serde_json::to_value(MessageJson::from(signed.message.clone())).expect("encodes"))
@@ -134,6 +142,7 @@ impl Node for Chain {
                     "Receipt": {"ExitCode": faults.exit_code, "Return": "AQ==", "GasUsed": 800_000, "EventsRoot": null}})),
                 None => Ok(Value::Null),
             },
+            "Filecoin.ChainGetTipSetByHeight" => Ok(json!({"Cids": [], "Blocks": [], "Height": params[0]})),
             other => panic!("{other} is not asked for"),
         }
     }

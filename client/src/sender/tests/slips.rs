@@ -103,6 +103,42 @@ async fn what_can_never_be_is_made_anew_and_what_is_over_leaves_nothing() {
     assert_eq!(slips_in(&folder).len(), 1);
 }
 
+/// A node that keeps no old messages says that the nonce is taken: by whom decides whether it is sent once more.
+#[tokio::test]
+async fn what_was_executed_and_forgotten_is_not_paid_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slips = || Slips::at(folder.path());
+    let forgetful = || Faults { lookup: Lookup::Forgets, ..Faults::default() };
+    let (chain, sender) = start(lost());
+    sender.with_slips(slips()).send(&call(), &Silent).await.expect_err("nobody knows");
+    let (chain, sender) = start_again(&chain, forgetful());
+    sender.with_slips(slips()).send(&call(), &Silent).await.expect("found where it was executed");
+    assert_eq!((pool(&chain), slips_in(&folder).len()), (1, 0));
+
+    // Another message took the nonce, and the node looks back far enough to say so.
+    let (chain, sender) = start(Faults { push: Push::NeverArrives, ..lost() });
+    sender.with_slips(slips()).send(&call(), &Silent).await.expect_err("no node");
+    let (chain, sender) = start_again(&chain, Faults::default());
+    sender.send(&call().with_value(TokenAmount::from_atto(9)), &Silent).await.expect("another one");
+    let (chain, sender) = start_again(&chain, forgetful());
+    sender.with_slips(slips()).send(&call(), &Silent).await.expect("made anew");
+    assert_eq!((pool(&chain), slips_in(&folder).len()), (2, 0));
+
+    // The same on a node that does not look back that far: nobody is to guess.
+    let (chain, sender) = start(Faults { push: Push::NeverArrives, ..lost() });
+    sender.with_slips(slips()).send(&call(), &Silent).await.expect_err("no node");
+    let (chain, sender) = start_again(&chain, Faults::default());
+    sender.send(&call().with_value(TokenAmount::from_atto(9)), &Silent).await.expect("another one");
+    let (chain, sender) = start_again(&chain, forgetful());
+    chain.state.lock().expect("one at a time").head = 1_000_000;
+    let short = WaitSettings { lookback: 20, ..sender.wait.clone() };
+    let error = sender.with_wait(short).with_slips(slips()).send(&call(), &Silent).await.expect_err("unsure");
+    let says = error.to_string();
+    assert!(matches!(error, SendError::Unconfirmed { .. }) && says.contains("an explorer tells"), "{says}");
+    assert!(says.contains(folder.path().to_str().expect("ASCII")), "{says}");
+    assert_eq!((pool(&chain), slips_in(&folder).len()), (1, 1));
+}
+
 #[tokio::test]
 async fn those_left_are_settled_by_what_they_are() {
     let folder = tempfile::tempdir().expect("a folder");
