@@ -245,12 +245,17 @@ fn a_put_that_is_killed_at_any_moment_goes_on_and_does_nothing_twice() {
     assert!(std::fs::read(alice.path("copy")).unwrap() == std::fs::read(&path).unwrap());
     assert_eq!(alice.ok(&["devnet", "check"])["violations"].as_array().unwrap().len(), 0);
 
-    // The journal of the put, its lock, and what is remembered of the piece: nothing else is left.
+    // The journal of the put, its lock, what is remembered of the piece, and the folder of messages on their way: nothing else is left.
     let mut left: Vec<String> =
         std::fs::read_dir(&journals).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     left.sort();
     let name = left[0].strip_suffix(".json").expect("the journal is the first").to_string();
-    assert_eq!(left, [format!("{name}.json"), format!("{name}.lock"), "kept".into(), "pieces".into()]);
+    assert_eq!(left, [format!("{name}.json"), format!("{name}.lock"), "kept".into(), "pieces".into(), "sent".into()]);
+    let sent = tree(&journals.join("sent"));
+    assert!(
+        sent.iter().all(|(path, _)| path.extension().is_none_or(|kind| kind == "lock")),
+        "all have arrived: {sent:?}"
+    );
 
     // The file's key is in no journal, as it is or in hex.
     let text = std::fs::read(journals.join(format!("{name}.json"))).unwrap();
@@ -358,7 +363,7 @@ fn whoever_may_write_writes_for_the_owner() {
     assert!(bob.fails(6, &["put", &theirs, "--update", "1"]).contains("does not allow to write"));
     let begun = tree(&bob.home.path().join("journal/local"))
         .into_iter()
-        .filter(|(path, _)| path.extension().is_none_or(|e| e != "lock"));
+        .filter(|(path, bytes)| bytes.is_some() && path.extension().is_none_or(|e| e != "lock"));
     assert_eq!(begun.count(), 0, "nothing was packed, and so nothing uploaded");
     alice.ok(&["grant", "1", &bob.address(), "--rights", "read,write"]);
     let put = bob.ok(&["put", &theirs, "--update", "1"]);
