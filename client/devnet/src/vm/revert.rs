@@ -82,7 +82,7 @@ mod tests {
         let word = |n: u8| [&[0; 31][..], &[n]].concat();
         let error = [&[0x08, 0xc3, 0x79, 0xa0][..], &word(32), &word(2), b"no", &[0; 30]].concat();
         assert_eq!(explain(&error), "Error(no)");
-        assert_eq!(explain(&error[..70]), hexed(&error[..70]), "cut off");
+        assert_eq!(explain(&error[..69]), hexed(&error[..69]), "cut off");
         assert_eq!(explain(&[&[0x4e, 0x48, 0x7b, 0x71][..], &word(0x12)].concat()), "Panic(0x12)");
         assert_eq!(explain(&[0x5c, 0x9a]), "0x5c9a");
         let endless = [&[0x08, 0xc3, 0x79, 0xa0][..], &[0xff; 64]].concat();
