@@ -164,11 +164,6 @@ impl Sender {
             watch.continued(&slip.signed.cid());
             match self.resume(&slip.signed, slip.since, watch).await {
                 Err(error) if error.can_never_be() => {}
-                // Nobody but its owner can tell any more.
-                Err(SendError::Unconfirmed { cid, reason }) if reason.contains("an explorer tells") => {
-                    let reason = format!("{reason}; if it was not, remove {}", slips.path(&name).display());
-                    return Err(SendError::Unconfirmed { cid, reason });
-                }
                 other => return other,
             }
         }
@@ -259,18 +254,22 @@ impl Sender {
 
     /// Its nonce is taken. By whom, if the node knows messages no more that were executed a while ago? By itself, if it is found.
     ///
-    /// Errors: the given one, where it was surely another message; Unconfirmed where nobody can tell.
+    /// Errors: the given one, where it was surely another message; Forgotten where nobody can tell; Unconfirmed where the node does not answer.
     async fn look_back(&self, cid: &Cid, since: ChainEpoch, error: SendError) -> Result<(), SendError> {
-        let unsure = |reason: String| SendError::Unconfirmed { cid: *cid, reason };
         let found = self.node.find_msg(cid, since, &self.wait).await;
         let head = self.node.chain_head().await?.height;
         match found {
             Ok(Some(_)) => Ok(()),
             Ok(None) if self.wait.reaches(since, head) => Err(error),
-            Ok(None) => Err(unsure(format!(
-                "its nonce is taken, and the node does not look back to epoch {since}: an explorer tells whether it was executed"
-            ))),
-            Err(why) => Err(unsure(format!("its nonce is taken, and the node does not say by what: {why}"))),
+            Ok(None) => {
+                let slip = self.slips.as_ref().and_then(|slips| slips.path_of(cid).ok().flatten());
+                let slip = slip.map_or_else(|| "its journal".into(), |path| path.display().to_string());
+                Err(SendError::Forgotten { cid: *cid, since, slip })
+            }
+            Err(why) => {
+                let reason = format!("its nonce is taken, and the node does not say by what: {why}");
+                Err(SendError::Unconfirmed { cid: *cid, reason })
+            }
         }
     }
 

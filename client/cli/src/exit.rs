@@ -249,7 +249,7 @@ fn actor(error: &ActorError) -> Exit {
 fn send(error: &SendError) -> Exit {
     match error {
         SendError::Unreachable(_) => Exit::Network,
-        SendError::Unconfirmed { .. } => Exit::Unconfirmed,
+        SendError::Unconfirmed { .. } | SendError::Forgotten { .. } => Exit::Unconfirmed,
         SendError::Funds { .. } => Exit::Funds,
         SendError::Malformed(_) => Exit::Network,
         SendError::WrongNetwork { .. } | SendError::NoTransaction(_) => Exit::Usage,

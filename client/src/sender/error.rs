@@ -3,6 +3,7 @@
 use std::fmt;
 
 use cid::Cid;
+use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use thiserror::Error;
 
@@ -45,6 +46,18 @@ pub enum SendError {
         cid: Cid,
         /// What stood in the way.
         reason: String,
+    },
+    /// An earlier run has signed it, another message or itself has taken its nonce, and the node does not look back that far.
+    #[error(
+        "message {cid} was signed at epoch {since}, its nonce is taken, and the node does not look back that far: an explorer tells whether it was executed; if it was not, remove {slip}"
+    )]
+    Forgotten {
+        /// The message.
+        cid: Cid,
+        /// An epoch before it was signed.
+        since: ChainEpoch,
+        /// The file that it is written down in.
+        slip: String,
     },
     /// The sender does not have that much.
     #[error("not enough funds: {have} FIL, and {need} FIL are needed")]
@@ -119,7 +132,7 @@ impl SendError {
     /// Whether nothing is left of a message that was just made: it was executed and failed, or no node has taken it. Otherwise it may still
     /// come out that it arrived.
     pub(super) fn is_over(&self) -> bool {
-        !matches!(self, Self::Unreachable(_) | Self::Unconfirmed { .. } | Self::Malformed(_))
+        !matches!(self, Self::Unreachable(_) | Self::Unconfirmed { .. } | Self::Forgotten { .. } | Self::Malformed(_))
     }
 }
 

@@ -86,8 +86,7 @@ impl Slips {
         hex::encode(&hash.finalize()[..16])
     }
 
-    /// Where a slip is.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name).with_extension(SLIP)
     }
 
@@ -136,6 +135,12 @@ impl Slips {
             listing.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == SLIP));
         let named = slips.filter_map(|path| Some(path.file_stem()?.to_str()?.to_string()));
         named.filter_map(|name| self.read(&name).map(|slip| slip.map(|slip| (name, slip))).transpose()).collect()
+    }
+
+    /// Where the slip of a message is, if there is one.
+    pub(super) fn path_of(&self, cid: &Cid) -> Result<Option<PathBuf>, FileError> {
+        let found = self.all()?.into_iter().find(|(_, slip)| slip.signed.cid() == *cid);
+        Ok(found.map(|(name, _)| self.path(&name)))
     }
 
     /// Throws away the slip of a message, if there is one.

@@ -134,7 +134,7 @@ async fn what_was_executed_and_forgotten_is_not_paid_twice() {
     let short = WaitSettings { lookback: 20, ..sender.wait.clone() };
     let error = sender.with_wait(short).with_slips(slips()).send(&call(), &Silent).await.expect_err("unsure");
     let says = error.to_string();
-    assert!(matches!(error, SendError::Unconfirmed { .. }) && says.contains("an explorer tells"), "{says}");
+    assert!(matches!(error, SendError::Forgotten { .. }) && says.contains("an explorer tells"), "{says}");
     assert!(says.contains(folder.path().to_str().expect("ASCII")), "{says}");
     assert_eq!((pool(&chain), slips_in(&folder).len()), (1, 1));
 }
