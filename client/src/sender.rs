@@ -264,7 +264,7 @@ impl Sender {
             Ok(None) => {
                 let slip = self.slips.as_ref().and_then(|slips| slips.path_of(cid).ok().flatten());
                 let slip = slip.map_or_else(|| "its journal".into(), |path| path.display().to_string());
-                Err(SendError::Forgotten { cid: *cid, since, slip })
+                Err(SendError::Forgotten { cid: *cid, since, slip: slip.into() })
             }
             Err(why) => {
                 let reason = format!("its nonce is taken, and the node does not say by what: {why}");

@@ -57,7 +57,7 @@ pub enum SendError {
         /// An epoch before it was signed.
         since: ChainEpoch,
         /// The file that it is written down in.
-        slip: String,
+        slip: Box<str>,
     },
     /// The sender does not have that much.
     #[error("not enough funds: {have} FIL, and {need} FIL are needed")]
