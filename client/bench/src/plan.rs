@@ -45,6 +45,10 @@ impl Item {
 /// The plan, in the order of the data.
 pub const PLAN: &[Item] = &[
     item("encrypt", "encrypt: cipher alone", Limit, 4096, true),
+    item("encrypt", "encrypt: cipher alone, aws-lc", Limit, 256, false),
+    item("encrypt", "encrypt: cipher alone, openssl", Limit, 256, false),
+    item("encrypt", "encrypt: cipher alone, ring", Limit, 256, false),
+    item("encrypt", "encrypt: cipher alone, rustcrypto", Limit, 256, false),
     item("encrypt", "encrypt: bauta", Ours, 256, false),
     item("encrypt", "encrypt: age crate", Peer, 256, false),
     item("encrypt", "encrypt: rage to a file", Peer, 256, true),

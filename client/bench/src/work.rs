@@ -40,6 +40,11 @@ pub fn work<'a>(what: &str, bytes: u64, threads: usize, place: &'a Place) -> Res
         let backend: Backend = backend.parse()?;
         return Ok(backend.is_available().then(|| commit(bytes, move |payload| comm_p::ours_by(payload, backend))));
     }
+    if let Some(library) = what.strip_prefix("encrypt: cipher alone, ") {
+        let run =
+            if library == "ring" { Some(encrypt::ring as fn(&mut [u8])) } else { encrypt::cipher_of(library.parse()?) };
+        return Ok(run.map(|run| side_by_side(bytes, threads, run)));
+    }
     let npm =
         |what: &'static str| whole(bytes, move || Ok(Some(programs::package(tools, what, &dir.join("input"))?.0)));
     let rage = || programs::rage(tools, &dir.join("input"), &dir.join("peer.out"));
