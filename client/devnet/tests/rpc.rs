@@ -8,6 +8,8 @@ mod common;
 mod delegated;
 #[path = "rpc/dialects.rs"]
 mod dialects;
+#[path = "rpc/facts.rs"]
+mod facts;
 #[path = "rpc/odd.rs"]
 mod odd;
 #[path = "rpc/pool.rs"]
