@@ -12,6 +12,8 @@ mod fill;
 #[path = "../tests/providers/shop.rs"]
 #[allow(dead_code, reason = "the tests of providers use the rest")]
 mod shop;
+#[path = "measure/states.rs"]
+mod states;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,7 +23,7 @@ use bauta_abi::{Method, RegisterFileParams, encode};
 use bauta_client::message::{self, SignedMessage};
 use bauta_client::wallet::Key;
 use bauta_devnet::bundle::{BAUTA_ACTOR, Bundle};
-use bauta_devnet::chain::{Chain, Keep};
+use bauta_devnet::chain::Chain;
 use bauta_devnet::genesis::{Genesis, account_key};
 use bauta_devnet::{Config, on_large_stack, spawn};
 use fvm_ipld_encoding::RawBytes;
@@ -31,8 +33,6 @@ use serde_json::{Value, json};
 
 /// Set for the process that only starts a devnet in a folder.
 const STARTS: &str = "MEASURE_START_FOLDER";
-/// Files in the largest state, and how far one measurement is from the next.
-const SIZES: [u64; 4] = [0, 10_000, 100_000, 1_000_000];
 
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
@@ -54,11 +54,11 @@ fn main() -> Result<()> {
     part("rate", &|| on_large_stack(rate))?;
     part("latency", &|| runtime.block_on(latency()))?;
     part("half-year", &|| runtime.block_on(half_year()))?;
-    part("growth", &|| on_large_stack(growth))?;
-    part("bytes", &|| on_large_stack(bytes))?;
-    part("busy", &|| on_large_stack(busy))?;
+    part("growth", &|| on_large_stack(states::growth))?;
+    part("bytes", &|| on_large_stack(states::bytes))?;
+    part("busy", &|| on_large_stack(states::busy))?;
     if !asked.is_empty() {
-        part("week", &|| on_large_stack(week))?;
+        part("week", &|| on_large_stack(states::week))?;
     }
     println!("{}", Value::Object(found));
     Ok(())
@@ -249,163 +249,4 @@ async fn half_year() -> Result<Value> {
     ensure!(sectors == [(1, shop::SECTOR_ACTIVE.to_owned())], "{sectors:?}");
     devnet.shutdown().await;
     Ok(json!({ "epochs": shop::HALF_A_YEAR, "seconds": took.as_secs_f64() }))
-}
-
-// --- states ----------------------------------------------------------------------------------------------------------
-
-/// A tipset's cost as the number of files grows: empty, with one registration; and a collection of old states.
-fn growth() -> Result<Value> {
-    let folder = tempfile::tempdir()?;
-    let (mut chain, actor) = chain_with_actor(Some(folder.path()))?;
-    let key = account_key(0);
-    let me = chain.state()?.resolve(&key.address())?.context("funded")?;
-    let mut rows = Vec::new();
-    let mut made = 0;
-    let mut root = fill::empty(chain.store());
-    for size in SIZES.map(|size| if size == 0 { 0 } else { many(size) }) {
-        while made < size {
-            let step = (size - made).min(20_000);
-            let ground = fill::Ground { store: chain.store(), keep: chain.head().state, me };
-            root = fill::register(&ground, root, made, step, fill::Owners::Many);
-            made += step;
-            chain.store().prune(&[root, chain.head().state]);
-        }
-        chain.replace_state(actor.id()?, root)?;
-        let times = |chain: &mut Chain, register: bool| -> Result<Vec<f64>> {
-            let mut took = Vec::new();
-            for n in 0..many(200) {
-                if register {
-                    let nonce = chain.next_nonce(&key.address())?.context("funded")?;
-                    chain.push(registration(&key, &actor, nonce, u64::MAX - size - n)?)?;
-                }
-                let begun = Instant::now();
-                chain.mine_one()?;
-                took.push(ms(begun.elapsed()));
-            }
-            took.sort_by(f64::total_cmp);
-            Ok(took)
-        };
-        let (empty, busy) = (times(&mut chain, false)?, times(&mut chain, true)?);
-        let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
-        chain.begin_to_forget()?;
-        let began = begun.elapsed();
-        while chain.store().is_collecting() {
-            let begun = Instant::now();
-            chain.mine_one()?;
-            slowest = slowest.max(begun.elapsed());
-        }
-        let beside = begun.elapsed();
-        let begun = Instant::now();
-        let collected = chain.forget()?.states;
-        let collecting = begun.elapsed();
-        root = chain.actor(&actor)?.context("the actor")?.state;
-        rows.push(json!({
-            "files": size,
-            "empty_p50_ms": empty[empty.len() / 2],
-            "one_message_p50_ms": busy[busy.len() / 2],
-            "one_message_p99_ms": busy[busy.len() * 99 / 100],
-            "collection_beside": { "took_ms": ms(beside), "beginning_ms": ms(began), "slowest_tipset_ms": ms(slowest) },
-            "collection_at_once_ms": ms(collecting),
-            "live_blocks": collected.live,
-        }));
-    }
-    Ok(json!(rows))
-}
-
-fn database(folder: &Path) -> Result<u64> {
-    Ok(std::fs::metadata(folder.join("chain.redb"))?.len())
-}
-
-/// Bytes of the database for each message, before and after old states are forgotten.
-fn bytes() -> Result<Value> {
-    let folder = tempfile::tempdir()?;
-    let (mut chain, actor) = chain_with_actor(Some(folder.path()))?;
-    let before = database(folder.path())?;
-    let count = many(10_000);
-    let (mut sent, one_in_a_tipset) = (0, many(1_000));
-    while sent < one_in_a_tipset {
-        register(&mut chain, &actor, 1, 1)?;
-        sent += 1;
-    }
-    let alone = database(folder.path())? - before;
-    register(&mut chain, &actor, 1, count)?;
-    let together = database(folder.path())? - before - alone;
-    chain.set_keep(Keep { states: 10, ..Keep::default() });
-    let collected = chain.forget()?;
-    drop(chain);
-    Ok(json!({
-        "message_bytes": registration(&account_key(0), &actor, 1, 1)?.to_bytes().len(),
-        "one_a_tipset": alone / one_in_a_tipset,
-        "hundred_a_tipset": together / count,
-        "state_blocks_gone": collected.states.gone,
-        "state_blocks_live": collected.states.live,
-        "file_bytes": database(folder.path())?,
-    }))
-}
-
-/// A week of one-second tipsets in which nothing happens, with what is kept by default: how large the database is as it
-/// goes on, what of it is in use, and what a tipset takes.
-fn week() -> Result<Value> {
-    let folder = tempfile::tempdir()?;
-    let (mut chain, _) = chain_with_actor(Some(folder.path()))?;
-    // A process that is asked once a second waits for the disk each time; here for a hundred together.
-    chain.be_synced_by_others();
-    let days = 7;
-    let (mut rows, mut slowest) = (Vec::new(), Duration::ZERO);
-    for half_day in 1..=2 * days {
-        let begun = Instant::now();
-        let count = many(43_200);
-        for tipset in 0..count {
-            let begun = Instant::now();
-            chain.mine_one()?;
-            if tipset % 100 == 0 {
-                chain.store().sync()?;
-            }
-            slowest = slowest.max(begun.elapsed());
-        }
-        let took = begun.elapsed();
-        let usage = chain.store().usage()?;
-        rows.push(json!({
-            "days": f64::from(half_day) / 2.0,
-            "file_bytes": database(folder.path())?,
-            "used_bytes": usage.used,
-            "page_bytes": usage.pages,
-            "tipset_ms": ms(took) / count as f64,
-            "slowest_ms": ms(std::mem::take(&mut slowest)),
-        }));
-        eprintln!("{}", rows.last().context("just made")?);
-    }
-    Ok(json!(rows))
-}
-
-/// The same for less time, with a message in each tenth tipset.
-fn busy() -> Result<Value> {
-    let folder = tempfile::tempdir()?;
-    let (mut chain, actor) = chain_with_actor(Some(folder.path()))?;
-    let keep = Keep { states: many(2_880), empty: many(10_000), ..Keep::default() };
-    chain.set_keep(keep);
-    let count = many(40_000);
-    let mut sizes = Vec::new();
-    let begun = Instant::now();
-    for tipset in 1..=count {
-        if tipset % 10 == 0 {
-            let key = account_key(0);
-            let nonce = chain.next_nonce(&key.address())?.context("funded")?;
-            chain.push(registration(&key, &actor, nonce, tipset)?)?;
-        }
-        chain.mine_one()?;
-        if tipset % (count / 8) == 0 {
-            sizes.push(json!({ "tipsets": tipset, "file_bytes": database(folder.path())? }));
-        }
-    }
-    let took = begun.elapsed();
-    let forgotten = chain.forget()?;
-    Ok(json!({
-        "keep_states": keep.states,
-        "keep_empty": keep.empty,
-        "busy": "one in ten, with one message",
-        "sizes": sizes,
-        "tipset_ms": ms(took) / count as f64,
-        "live_state_blocks": forgotten.states.live,
-    }))
 }
