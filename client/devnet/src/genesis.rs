@@ -11,6 +11,9 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use bauta_client::wallet::{Key, KeyKind};
+use bauta_system_actors::method::power::{
+    CREATE_MINER_EXPORTED as CREATE_MINER, UPDATE_CLAIMED_POWER, UPDATE_PLEDGE_TOTAL,
+};
 use cid::Cid;
 use fvm::machine::Manifest;
 use fvm::state_tree::StateTree;
@@ -54,10 +57,6 @@ pub(crate) enum Kind {
 const BAUTA_ID: ActorID = 64;
 const POWER: Address = Address::new_id(4);
 pub(crate) const BURNT: ActorID = 99;
-/// Power actor: CreateMiner (FRC-0042), UpdateClaimedPower, UpdatePledgeTotal.
-const CREATE_MINER: u64 = 1_173_380_165;
-const UPDATE_CLAIMED_POWER: u64 = 3;
-const UPDATE_PLEDGE_TOTAL: u64 = 6;
 
 /// FIL of the system actor: accounts and the faucet are paid from it.
 const FAUCET_FIL: i64 = 900_000_000;

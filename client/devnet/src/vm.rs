@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use bauta_system_actors::method::cron::EPOCH_TICK;
 use cid::Cid;
 use fvm::call_manager::DefaultCallManager;
 use fvm::engine::{EnginePool, MultiEngine};
@@ -46,7 +47,6 @@ type Exec = DefaultExecutor<DefaultFilecoinKernel<DefaultCallManager<lazy::Lazy>
 /// The system actor, which all implicit messages of the network come from.
 pub const SYSTEM: Address = Address::new_id(0);
 const CRON: Address = Address::new_id(3);
-const EPOCH_TICK: MethodNum = 2;
 
 /// Seconds between two epochs.
 pub const EPOCH_SECONDS: u64 = 30;

@@ -1,6 +1,7 @@
 //! Nonces, replacements, limits.
 
 use bauta_client::message::RawBytes;
+use bauta_client::message::eth::INVOKE_CONTRACT;
 use bauta_client::wallet::{Key, KeyKind};
 
 use super::*;
@@ -97,7 +98,6 @@ fn so_many_may_wait_and_no_more() {
 #[test]
 fn an_f410_account_says_only_what_a_transaction_says() {
     const CHAIN: u64 = 31_415_926;
-    const INVOKE_CONTRACT: u64 = 3_844_450_837;
     let key = Key::from_seed(KeyKind::Delegated, b"pool");
     let params = |bytes: &[u8]| RawBytes::serialize(fvm_ipld_encoding::BytesSer(bytes)).unwrap();
     let mut draft = message::draft(

@@ -5,16 +5,24 @@
 //! Source: builtin-actors `actors/{miner,power,market}/src/types.rs`; the fake proofs: `runtime/src/runtime/fvm.rs`.
 
 use anyhow::{Result, ensure};
+pub use bauta_system_actors::method::market::{
+    ADD_BALANCE_EXPORTED as ADD_BALANCE, GET_BALANCE, PUBLISH_STORAGE_DEALS_EXPORTED as PUBLISH_STORAGE_DEALS,
+};
+pub use bauta_system_actors::method::miner::{
+    CHANGE_MULTIADDRS_EXPORTED as CHANGE_MULTIADDRS, DECLARE_FAULTS_RECOVERED, GENERATE_SECTOR_LOCATION,
+    GET_MULTIADDRS, PRE_COMMIT_SECTOR_BATCH2, PROVE_COMMIT_SECTORS3, SUBMIT_WINDOWED_POST, TERMINATE_SECTORS,
+};
+pub use bauta_system_actors::method::power::CREATE_MINER_EXPORTED as CREATE_MINER;
 use cid::Cid;
 use fvm_ipld_bitfield::BitField;
 use fvm_ipld_encoding::{BytesDe, BytesSer, RawBytes, to_vec};
+use fvm_shared::ActorID;
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::deal::DealID;
 use fvm_shared::piece::PaddedPieceSize;
 use fvm_shared::randomness::RANDOMNESS_LENGTH;
 use fvm_shared::sector::{PoStProof, RegisteredPoStProof, RegisteredSealProof, SectorInfo, SectorNumber};
-use fvm_shared::{ActorID, MethodNum};
 use multihash_codetable::{Code, MultihashDigest};
 use serde::Serialize;
 
@@ -22,19 +30,6 @@ use crate::vm::{Source, blake2b, randomness};
 
 pub const POWER: Address = Address::new_id(4);
 pub const MARKET: Address = Address::new_id(5);
-
-pub const CREATE_MINER: MethodNum = 1_173_380_165;
-pub const SUBMIT_WINDOWED_POST: MethodNum = 5;
-pub const TERMINATE_SECTORS: MethodNum = 9;
-pub const DECLARE_FAULTS_RECOVERED: MethodNum = 11;
-pub const PRE_COMMIT_SECTOR_BATCH2: MethodNum = 28;
-pub const PROVE_COMMIT_SECTORS3: MethodNum = 34;
-pub const CHANGE_MULTIADDRS: MethodNum = 1_063_480_576;
-pub const GET_MULTIADDRS: MethodNum = 1_332_909_407;
-pub const GENERATE_SECTOR_LOCATION: MethodNum = 1_321_604_665;
-pub const ADD_BALANCE: MethodNum = 822_473_126;
-pub const GET_BALANCE: MethodNum = 726_108_461;
-pub const PUBLISH_STORAGE_DEALS: MethodNum = 2_236_929_350;
 
 /// Sector size and the proof types that go with it.
 pub const SECTOR_SIZE: PaddedPieceSize = PaddedPieceSize(32 << 30);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use bauta_client::deal::market::{DealProposal as Proposal, Label};
 use bauta_client::node::json::{DealProposal, DealState, MarketBalance, MarketDeal, TokenJson};
+use bauta_system_actors::method::market::GET_BALANCE;
 use cid::Cid;
 use fvm_ipld_amt::Amt;
 use fvm_ipld_encoding::RawBytes;
@@ -35,7 +36,6 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 const MARKET: Address = Address::new_id(5);
-const GET_BALANCE: u64 = 726_108_461;
 /// Bit width of official balance tables.
 const BALANCES_BIT_WIDTH: u32 = 6;
 

@@ -1,6 +1,10 @@
 //! Miner actors, asked through their own methods, so that any bundle answers.
 
 use bauta_client::node::json::{BeneficiaryTerm, MinerInfo, PendingBeneficiaryChange, TipsetKey, TokenJson};
+use bauta_system_actors::method::miner::{
+    CONTROL_ADDRESSES, GET_BENEFICIARY_EXPORTED, GET_MULTIADDRS, GET_OWNER, GET_PEER_ID, GET_SECTOR_SIZE,
+};
+use bauta_system_actors::method::power::{CURRENT_TOTAL_POWER, MINER_POWER, MINER_RAW_POWER};
 use cid::multibase::{Base, encode};
 use cid::multihash::Multihash;
 use fvm_ipld_encoding::de::DeserializeOwned;
@@ -28,19 +32,8 @@ pub(super) const METHODS: &[Method] = &[
     Method::read("Filecoin.StateMinerAvailableBalance", 2, available_balance),
 ];
 
-/// Internal; any caller may.
-const CONTROL_ADDRESSES: u64 = 2;
-const GET_OWNER: u64 = 3_275_365_574;
-const GET_SECTOR_SIZE: u64 = 3_858_292_296;
-const GET_PEER_ID: u64 = 2_812_875_329;
-const GET_MULTIADDRS: u64 = 1_332_909_407;
-const GET_BENEFICIARY: u64 = 4_158_972_569;
-
-/// The power actor and its methods.
+/// The power actor.
 const POWER: Address = Address::new_id(4);
-const CURRENT_TOTAL_POWER: u64 = 9;
-const MINER_POWER: u64 = 36_284_446;
-const MINER_RAW_POWER: u64 = 3_753_401_894;
 
 const PROVING_PERIOD: ChainEpoch = 2880;
 const WINDOW: ChainEpoch = 60;
@@ -63,7 +56,7 @@ fn info(chain: &mut Chain, args: &Args) -> Answer {
     let (peer,): (BytesDe,) = ask(chain, &key, &miner, GET_PEER_ID)?;
     let (multiaddrs,): (Vec<BytesDe>,) = ask(chain, &key, &miner, GET_MULTIADDRS)?;
     let ((beneficiary, term), change): ((Address, Term), Option<PendingChange>) =
-        ask(chain, &key, &miner, GET_BENEFICIARY)?;
+        ask(chain, &key, &miner, GET_BENEFICIARY_EXPORTED)?;
     let size = SIZES.iter().find(|(size, ..)| *size == sector_size);
     let (_, proof, partition) = size.ok_or_else(|| RpcError::application(format!("sector size {sector_size}?")))?;
     answer(MinerInfo {

@@ -1,7 +1,7 @@
 //! What is tried, in this order: a change in the middle changes the addresses of everything below.
 
 use bauta_client::address::EthAddress;
-use bauta_client::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL, params};
+use bauta_client::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL, INVOKE_CONTRACT, params};
 use bauta_devnet::genesis::account_key;
 use fvm_ipld_encoding::{BytesSer, RawBytes};
 use serde_json::Value;
@@ -86,7 +86,7 @@ fn failures(scene: &mut Scene, probe: EthAddress) {
     }
     let native = scene.native.clone();
     let (to, data) = (probe.to_filecoin(), params(&abi("burn()", &[])));
-    scene.send("out of gas", &native, to, bauta_client::message::eth::INVOKE_CONTRACT, 0, data, 50_000_000);
+    scene.send("out of gas", &native, to, INVOKE_CONTRACT, 0, data, 50_000_000);
 }
 
 fn surroundings(scene: &mut Scene, probe: EthAddress) {
@@ -203,7 +203,7 @@ fn native_methods(scene: &mut Scene, probe: EthAddress) {
     scene.method(
         "a failed method wrote nothing",
         probe,
-        3_844_450_837,
+        INVOKE_CONTRACT,
         bauta_client::message::eth::params(&abi("number()", &[])),
     );
     for method in [1, 2, 3, 4, 5, 6, 7, 1023] {
@@ -212,8 +212,8 @@ fn native_methods(scene: &mut Scene, probe: EthAddress) {
     scene.method("the smallest method of its own", probe, 1024, RawBytes::default());
     scene.method("GetStorageAt by an account", probe, 5, RawBytes::serialize((BytesSer(&[0]),)).unwrap());
     scene.method("GetBytecode with params", probe, 3, params.clone());
-    scene.method("InvokeEVM without params", probe, 3_844_450_837, RawBytes::default());
-    scene.method("InvokeEVM with other params", probe, 3_844_450_837, params);
+    scene.method("InvokeEVM without params", probe, INVOKE_CONTRACT, RawBytes::default());
+    scene.method("InvokeEVM with other params", probe, INVOKE_CONTRACT, params);
 }
 
 fn destruction(scene: &mut Scene, probe: EthAddress, child: EthAddress) {

@@ -1,14 +1,12 @@
 //! What f410 accounts may send: transactions, and nothing else, by whatever door.
 
-use bauta_client::message::eth::EthTransaction;
+use bauta_client::message::eth::{EthTransaction, INVOKE_CONTRACT};
 use bauta_client::message::{SignedMessage, eth};
 use bauta_client::network::LOCAL_CHAIN_ID;
 use bauta_client::node::json::SignedMessageJson;
 use bauta_client::wallet::KeyKind;
 
 use super::*;
-
-const INVOKE_CONTRACT: u64 = 3_844_450_837;
 
 /// A call of nobody, with enough of everything; its receiver keeps the value.
 fn call_of(key: &Key, nonce: u64) -> Message {
