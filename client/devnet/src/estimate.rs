@@ -21,7 +21,7 @@ use num_traits::Zero;
 
 use crate::chain::Chain;
 use crate::records::TipsetRecord;
-use crate::vm::{BASE_FEE, BLOCK_GAS, Outcome, Revert, Vm};
+use crate::vm::{BASE_FEE, BLOCK_GAS, Outcome, Revert, Vm, named};
 
 /// attoFIL per gas for the block's miner, at least.
 pub const PREMIUM: u64 = 100_000;
@@ -47,10 +47,10 @@ pub enum EstimateError {
     #[error("call ran out of gas")]
     OutOfGas,
     /// The sender is no account.
-    #[error("message execution failed (exit=[{exit}], vm error=[{failure}]): sender validation failed")]
+    #[error("message execution failed (exit=[{}], vm error=[{failure}]): sender validation failed", named(*.exit))]
     Sender {
         /// The exit code.
-        exit: u32,
+        exit: ExitCode,
         /// The VM's words.
         failure: String,
     },
@@ -97,10 +97,7 @@ pub fn gas_use(chain: &Chain, state: Cid, epoch: ChainEpoch, draft: &Message) ->
     match outcome.exit {
         ExitCode::OK => Ok(outcome.gas),
         ExitCode::SYS_OUT_OF_GAS => Err(EstimateError::OutOfGas),
-        ExitCode::SYS_SENDER_INVALID => {
-            let (exit, failure) = (outcome.exit.value(), outcome.failure.trim().to_owned());
-            Err(EstimateError::Sender { exit, failure })
-        }
+        ExitCode::SYS_SENDER_INVALID => Err(EstimateError::Sender { exit: outcome.exit, failure: outcome.error() }),
         _ => Err(Revert::of(&outcome).into()),
     }
 }

@@ -37,7 +37,7 @@ use fvm_shared::version::NetworkVersion;
 use fvm_shared::{ActorID, MethodNum};
 use multihash_codetable::{Code, MultihashDigest};
 
-pub use revert::Revert;
+pub use revert::{Revert, named};
 
 use crate::store::Store;
 use crate::tipset::key_cid;
@@ -170,7 +170,7 @@ pub struct Outcome {
     pub events_root: Option<Cid>,
     /// The events.
     pub events: Vec<StampedEvent>,
-    /// Why it failed, in the VM's words; empty if it did not.
+    /// Why it failed, in the VM's words; empty if it did not. See [`Outcome::error`].
     pub failure: String,
     /// What gas cost: burnt for the base fee, burnt for a limit too high, paid to the miner.
     pub fees: Fees,

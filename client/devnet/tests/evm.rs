@@ -6,6 +6,8 @@
 mod cases;
 #[path = "evm/precompiles.rs"]
 mod precompiles;
+#[path = "evm/refusals.rs"]
+mod refusals;
 #[path = "evm/scene.rs"]
 mod scene;
 #[path = "evm/schema.rs"]

@@ -220,7 +220,7 @@ pub(super) fn result(message: Message, null_params: bool, outcome: Outcome, star
             total_cost: fees.total(),
         },
         execution_trace: trace::build(&message, &outcome),
-        error: outcome.failure.trim().to_owned(),
+        error: outcome.error(),
         duration: i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX),
         msg: MessageJson { message, null_params },
     }

@@ -47,15 +47,6 @@ impl RpcError {
         Self::application(format!("resolution lookup failed ({address}): resolve address {address}: actor not found"))
     }
 
-    pub(crate) fn reverted(message: impl Into<String>) -> Self {
-        Self { code: EXECUTION_REVERTED, message: message.into(), data: None }
-    }
-
-    /// The same with what the contract returned, in hex: Ethereum's tools read their own errors out of it.
-    pub(crate) fn reverted_with(message: String, data: String) -> Self {
-        Self { data: Some(data.into()), ..Self::reverted(message) }
-    }
-
     /// An epoch without a tipset.
     pub(crate) fn null_round(epoch: i64) -> Self {
         let message = format!("requested epoch was a null round ({epoch})");
@@ -134,9 +125,10 @@ impl From<Stopped> for RpcError {
 }
 
 impl From<Revert> for RpcError {
+    /// With what the contract returned, in hex: Ethereum's tools read their own errors out of it.
     fn from(revert: Revert) -> Self {
         let data = format!("0x{}", hex::encode(&revert.data));
-        Self::reverted_with(revert.to_string(), data)
+        Self { code: EXECUTION_REVERTED, message: revert.to_string(), data: Some(data.into()) }
     }
 }
 

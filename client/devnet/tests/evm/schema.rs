@@ -1,10 +1,8 @@
 //! The node's `eth_*` answers beside the schema that Ethereum publishes for them (ethereum/execution-apis, `src/eth` and `src/schemas`, of
 //! July 2026), in our own words: what must be there, in which form, and where nothing else may be.
 
-use bauta_client::address::{EthAddress, keccak256};
-use bauta_client::message;
-use bauta_client::message::eth::{self, EthTransaction, Form as TransactionForm};
-use bauta_client::node::NodeError;
+use bauta_client::address::EthAddress;
+use bauta_client::message::eth::{EthTransaction, Form as TransactionForm};
 use bauta_client::wallet::{Key, KeyKind};
 use bauta_devnet::bundle::Bundle;
 use bauta_devnet::genesis::Genesis;
@@ -184,15 +182,15 @@ fn block(transactions: Form) -> Form {
     Object { closed: false, fields }
 }
 
-struct Node {
-    devnet: Devnet,
-    key: Key,
-    nonce: u64,
-    found: Vec<String>,
+pub struct Node {
+    pub devnet: Devnet,
+    pub key: Key,
+    pub nonce: u64,
+    pub found: Vec<String>,
 }
 
 impl Node {
-    async fn ask(&self, method: &str, params: Value) -> Value {
+    pub async fn ask(&self, method: &str, params: Value) -> Value {
         self.devnet.node().request(method, params).await.unwrap_or_else(|e| panic!("{method}: {e}"))
     }
 
@@ -204,7 +202,7 @@ impl Node {
     }
 
     /// Sends a transaction and waits until it is in a block.
-    async fn send(&mut self, form: TransactionForm, to: Option<EthAddress>, value: u64, input: Vec<u8>) -> Value {
+    pub async fn send(&mut self, form: TransactionForm, to: Option<EthAddress>, value: u64, input: Vec<u8>) -> Value {
         let mut transaction = EthTransaction {
             form,
             chain_id: 31_415_926,
@@ -330,33 +328,6 @@ async fn answers_have_the_forms_that_ethereum_publishes() {
     found.sort();
     found.dedup();
     assert_eq!(found, KNOWN, "(what is known stands in KNOWN)");
-}
-
-/// What a contract says when it refuses is in the sentence of an estimate for Filecoin's tools, too (lotus `api/api_errors.go`).
-#[tokio::test(flavor = "multi_thread")]
-async fn an_estimate_says_why_a_contract_refuses() {
-    let key = Key::from_seed(KeyKind::Delegated, b"refused");
-    let funded = vec![(key.address(), TokenAmount::from_whole(1000))];
-    let genesis = Genesis { bundle: Bundle::from_environment(), accounts: 0, funded, ..Genesis::default() };
-    let devnet = spawn(Config { genesis, ..Config::default() }).await.unwrap();
-    let me = key.address();
-    let mut node = Node { devnet, key, nonce: 0, found: vec![] };
-    let deployed = node.send(TransactionForm::Eip1559, None, 0, with(code("Probe"), &[n(7)])).await;
-    let at: EthAddress = node.ask("eth_getTransactionReceipt", json!([deployed])).await["contractAddress"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    let custom = format!("0x{}", hex::encode(&keccak256(b"Custom(uint256,address)")[..4]));
-    for (how, reason) in [(0, "none"), (1, "Error(a reason)"), (2, custom.as_str()), (4, "Panic(0x12)")] {
-        let data = eth::params(&abi("fail(uint256)", &[n(how)]));
-        let draft = message::draft(me, at.to_filecoin(), TokenAmount::default(), eth::INVOKE_CONTRACT, data);
-        let refused =
-            (node.devnet.node() as std::sync::Arc<dyn bauta_client::node::Node>).gas_estimate(&draft, None).await;
-        let Err(NodeError::Refused { code: 3, message }) = refused else { panic!("{refused:?}") };
-        let wanted = format!("message execution failed (exit=[33], revert reason=[{reason}");
-        assert!(message.starts_with(&wanted), "{message}");
-    }
 }
 
 #[test]

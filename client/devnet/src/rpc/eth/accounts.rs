@@ -2,6 +2,7 @@
 
 use bauta_client::address::EthAddress;
 use bauta_client::node::json::AddressJson;
+use bauta_system_actors::method::evm;
 use cid::Cid;
 use fvm::machine::Manifest;
 use fvm_ipld_blockstore::Blockstore;
@@ -18,10 +19,6 @@ use crate::genesis::Kind;
 use crate::records::TipsetRecord;
 use crate::state::State;
 use crate::vm::{Outcome, SYSTEM};
-
-/// Methods of contracts.
-const GET_BYTECODE: u64 = 3;
-const GET_STORAGE_AT: u64 = 5;
 
 /// The Filecoin address in a param.
 pub(super) fn address(args: &Args, index: usize) -> Result<Address, RpcError> {
@@ -64,11 +61,17 @@ pub(super) fn is_contract(chain: &Chain, actor: &ActorState) -> Result<bool, Rpc
     Ok(manifest.code_by_id(Kind::Evm as u32) == Some(&actor.code))
 }
 
-/// Asks a contract something as the system actor, which may ask everything.
-fn ask(chain: &Chain, record: &TipsetRecord, to: &Address, method: u64, params: RawBytes) -> Result<Outcome, RpcError> {
+/// Asks a contract something as the system actor, which may ask everything; `failed` is how Lotus calls its not answering.
+fn ask(
+    chain: &Chain,
+    record: &TipsetRecord,
+    to: &Address,
+    (method, failed): (u64, &str),
+    params: RawBytes,
+) -> Result<Outcome, RpcError> {
     let outcome = chain.query_at(record.state, record.height, &SYSTEM, to, method, params)?;
     if !outcome.exit.is_success() {
-        return Err(RpcError::application(format!("method {method} of {to} failed: {}", outcome.failure.trim())));
+        return Err(RpcError::application(format!("{failed}: {}", outcome.error())));
     }
     Ok(outcome)
 }
@@ -79,7 +82,8 @@ pub(super) fn code(chain: &mut Chain, args: &Args) -> Answer {
         Some(actor) if is_contract(chain, &actor)? => {}
         _ => return answer(forms::bytes(&[])),
     }
-    let code: Option<Cid> = ask(chain, &record, &address, GET_BYTECODE, RawBytes::default())?.decode()?;
+    let asked = (evm::GET_BYTECODE, "GetBytecode failed");
+    let code: Option<Cid> = ask(chain, &record, &address, asked, RawBytes::default())?.decode()?;
     let Some(code) = code else { return answer(forms::bytes(&[])) };
     let missing = || RpcError::application("failed to get EVM bytecode: ipld: could not find it");
     answer(forms::bytes(&chain.store().get(&code)?.ok_or_else(missing)?))
@@ -99,7 +103,8 @@ pub(super) fn storage(chain: &mut Chain, args: &Args) -> Answer {
     let mut key = [0; 32];
     key[32 - position.len()..].copy_from_slice(&position);
     let params = RawBytes::serialize((BytesSer(&key),)).map_err(anyhow::Error::from)?;
-    let BytesDe(value) = ask(chain, &record, &address, GET_STORAGE_AT, params)?.decode()?;
+    let asked = (evm::GET_STORAGE_AT, "failed to lookup storage slot");
+    let BytesDe(value) = ask(chain, &record, &address, asked, params)?.decode()?;
     let start = word.len().checked_sub(value.len()).ok_or_else(|| RpcError::application("a slot has 32 bytes"))?;
     word[start..].copy_from_slice(&value);
     answer(forms::bytes(&word))

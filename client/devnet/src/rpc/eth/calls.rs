@@ -6,7 +6,7 @@ use bauta_client::message::{self, Message};
 use cid::Cid;
 use fvm::trace::ExecutionEvent;
 use fvm_shared::METHOD_SEND;
-use fvm_shared::address::Protocol;
+use fvm_shared::address::{Address, Protocol};
 use fvm_shared::bigint::Zero;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
@@ -16,7 +16,8 @@ use serde::Deserialize;
 use super::forms::{self, Amount, Data};
 use super::{Answer, Args, RpcError, accounts, answer, block_param};
 use crate::chain::Chain;
-use crate::estimate;
+use crate::estimate::{self, EstimateError};
+use crate::state::State;
 use crate::vm::{BLOCK_GAS, Outcome, Revert, SYSTEM, Vm};
 
 /// A call as it is asked for. Gas and prices are read by nobody: calls are free.
@@ -71,7 +72,10 @@ fn returned(outcome: &Outcome) -> Result<Vec<u8>, RpcError> {
 }
 
 pub(super) fn call(chain: &mut Chain, args: &Args) -> Answer {
-    let message = args.get::<Call>(0)?.message()?;
+    let message = args.get::<Call>(0)?.message().map_err(|error| RpcError {
+        message: format!("failed to convert ethcall to filecoin message: {}", error.message),
+        ..error
+    })?;
     let record = match args.get::<Option<serde_json::Value>>(1)? {
         None => block_param::latest(chain)?,
         Some(_) => block_param::find(chain, args, 1, false)?,
@@ -83,7 +87,18 @@ pub(super) fn call(chain: &mut Chain, args: &Args) -> Answer {
     answer(forms::bytes(if creates { &[] } else { &data }))
 }
 
+/// True if the sender is an account on the chain: for any other, Lotus leaves out what only accounts can fail at.
+fn is_account(chain: &Chain, state: Cid, from: &Address) -> Result<bool, RpcError> {
+    match State::at(chain.store(), &state)?.actor(from)? {
+        Some(sender) => Ok(!accounts::is_contract(chain, &sender)?),
+        None => Ok(false),
+    }
+}
+
 /// A quarter more than it uses; more where a nested call gets too little of that.
+///
+/// Errors as Lotus has them: a message that fails is code 3 with its reason; one of an account that needs more than a block, or that
+/// fails only with less gas than a block's, is code 1 and a sentence.
 pub(super) fn estimate(chain: &mut Chain, args: &Args) -> Answer {
     let message = args.get::<Call>(0)?.message()?;
     let (state, epoch) = match args.get::<Option<serde_json::Value>>(1)? {
@@ -94,6 +109,9 @@ pub(super) fn estimate(chain: &mut Chain, args: &Args) -> Answer {
         }
     };
     let outcome = run(chain, state, epoch, message.clone(), BLOCK_GAS)?;
+    if outcome.exit == ExitCode::SYS_OUT_OF_GAS && is_account(chain, state, &message.from)? {
+        return Err(RpcError::application(format!("failed to estimate gas: {}", EstimateError::OutOfGas)));
+    }
     returned(&outcome)?;
     let more = |gas: u64| (gas + gas / 4).min(BLOCK_GAS);
     let limit = more(outcome.gas);
@@ -103,12 +121,14 @@ pub(super) fn estimate(chain: &mut Chain, args: &Args) -> Answer {
         return answer(forms::quantity(limit));
     }
     if !ran_dry(&tried) {
-        returned(&tried)?;
+        return Err(RpcError::application(format!("gas search failed: {}", Revert::of(&tried))));
     }
     let (mut low, mut high) = (limit, limit);
     while !suffices(high)?.exit.is_success() {
         if high == BLOCK_GAS {
-            return Err(RpcError::application("gas estimation search failed: it needs more than a block"));
+            return Err(RpcError::application(
+                "gas search failed: gas estimation search failed: it needs more than a block",
+            ));
         }
         (low, high) = (high, high.saturating_mul(2).min(BLOCK_GAS));
     }
