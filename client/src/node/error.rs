@@ -79,13 +79,13 @@ impl NodeError {
 
     /// The exit code and the sentence, where a node says that a message's execution would fail.
     ///
-    /// Lotus: code 3, `message execution failed (exit=[N], vm error=[…])`; others write `exit code N`, `ExitCode(N)` or `exit Name(N)`.
+    /// Lotus: code 3, `message execution failed (exit=[Name(N)], vm error=[…])`; others write `exit code N`, `ExitCode(N)` or `exit Name(N)`.
     pub fn execution_failure(&self) -> Option<(u32, String)> {
         let Self::Refused { code, message } = self else { return None };
         let lower = message.to_ascii_lowercase();
         let exit = lower.match_indices("exit").find_map(|(at, word)| exit_number(&lower[at + word.len()..]));
         let of_execution = *code == EXECUTION_REVERTED || lower.contains("execut") || lower.contains("exit code");
-        exit.filter(|exit| *exit != 0 && of_execution).map(|exit| (exit, vm_error(message)))
+        exit.filter(|exit| *exit != 0 && of_execution).map(|exit| (exit, reason(message)))
     }
 }
 
@@ -98,9 +98,18 @@ fn exit_number(rest: &str) -> Option<u32> {
     if is_label { digits.parse().ok() } else { None }
 }
 
-/// The sentence of the VM out of the node's: what stands in `vm error=[…]`, else all of it.
-fn vm_error(message: &str) -> String {
-    let inner = message.split_once("vm error=[").and_then(|(_, rest)| rest.rsplit_once(']')).map(|(inner, _)| inner);
-    let inner = inner.unwrap_or(message).trim();
-    if inner.is_empty() { message.to_string() } else { inner.to_string() }
+/// Why it failed, out of the node's sentence: what the VM says, and with which reason a contract reverts; else all of it.
+///
+/// Lotus: `… (exit=[N], revert reason=[WHY], vm error=[WORDS (RetCode=N)])`, without a reason where no contract is called.
+fn reason(message: &str) -> String {
+    let Some((before, rest)) = message.split_once("vm error=[") else { return message.trim().to_string() };
+    let words = rest.rsplit_once(']').map_or(rest, |(words, _)| words).trim();
+    let words = words.rsplit_once("(RetCode=").map_or(words, |(words, _)| words).trim();
+    let reverted = before.split_once("revert reason=[").and_then(|(_, reason)| reason.rsplit_once(']'));
+    match reverted.map(|(reason, _)| reason).filter(|reason| *reason != "none") {
+        Some(reason) if words.is_empty() => reason.to_string(),
+        Some(reason) => format!("{words}: {reason}"),
+        None if words.is_empty() => message.trim().to_string(),
+        None => words.to_string(),
+    }
 }
