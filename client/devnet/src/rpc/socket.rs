@@ -109,11 +109,7 @@ impl Connection {
 
     async fn open(&mut self, id: Value, opened: Result<Subscription, RpcError>) -> bool {
         self.channels.retain(|_, (_, task)| !task.is_finished());
-        let subscription = match opened {
-            Ok(_) if self.channels.len() >= MAX_CHANNELS => {
-                let error = RpcError::application(format!("at most {MAX_CHANNELS} subscriptions on one connection"));
-                return self.send(&failed(id, &error).1).await;
-            }
+        let subscription = match self.begun(self.channels.len(), opened, Subscription::begin).await {
             Ok(subscription) => subscription,
             Err(error) => return self.send(&failed(id, &error).1).await,
         };
@@ -125,7 +121,7 @@ impl Connection {
         }
         let (service, out) = (self.service.clone(), self.out.clone());
         let task = self.running.spawn(async move {
-            subscription.run(service, Channel { out: out.clone(), number }).await;
+            subscription.run(&service, &Channel { out: out.clone(), number }).await;
             let _ = out.send(closed(number).to_string()).await;
         });
         self.channels.insert(id.to_string(), (number, task));
@@ -134,11 +130,7 @@ impl Connection {
 
     async fn open_eth(&mut self, id: Value, opened: Result<eth::Subscription, RpcError>) -> bool {
         self.subscriptions.retain(|_, task| !task.is_finished());
-        let subscription = match opened {
-            Ok(_) if self.subscriptions.len() >= MAX_CHANNELS => {
-                let error = RpcError::application(format!("at most {MAX_CHANNELS} subscriptions on one connection"));
-                return self.send(&failed(id, &error).1).await;
-            }
+        let subscription = match self.begun(self.subscriptions.len(), opened, eth::Subscription::begin).await {
             Ok(subscription) => subscription,
             Err(error) => return self.send(&failed(id, &error).1).await,
         };
@@ -150,6 +142,20 @@ impl Connection {
         let task = self.running.spawn(subscription.run(self.service.clone(), self.out.clone(), name));
         self.subscriptions.insert(json!(name).to_string(), task);
         true
+    }
+
+    /// A subscription that has noted where it begins. What happens once it has been answered for is among what it tells, however late its
+    /// task gets to run.
+    async fn begun<S, B: Future<Output = Result<T, RpcError>>, T>(
+        &self,
+        open: usize,
+        opened: Result<S, RpcError>,
+        begin: impl FnOnce(S, Service) -> B,
+    ) -> Result<T, RpcError> {
+        if opened.is_ok() && open >= MAX_CHANNELS {
+            return Err(RpcError::application(format!("at most {MAX_CHANNELS} subscriptions on one connection")));
+        }
+        begin(opened?, self.service.clone()).await
     }
 
     /// Ends a subscription. Calls that answer once are not interrupted.

@@ -57,11 +57,37 @@ impl Subscription {
         }
     }
 
+    /// Notes where it begins.
+    pub async fn begin(self, service: Service) -> Result<Begun, RpcError> {
+        let begin = move |chain: &mut Chain| {
+            let (head, epochs) = (chain.head(), chain.heads());
+            match self {
+                Self::Heads => {
+                    let last = Told { epoch: head.height, block: head.block };
+                    Ok(Begun::Heads { epochs, last, head: Box::new(blocks::show(chain, head)?) })
+                }
+                Self::Events(filter) if filter.tipset_key.is_some() => {
+                    Err(RpcError::application("a tipset's events are all known: use GetActorEventsRaw"))
+                }
+                Self::Events(filter) => Ok(Begun::Events { epochs, head: head.height, filter }),
+            }
+        };
+        service.handle.run(begin).await?
+    }
+}
+
+/// A subscription that knows what was there before it: all else is new.
+pub(super) enum Begun {
+    Heads { epochs: Epochs, last: Told, head: Box<TipSet> },
+    Events { epochs: Epochs, head: ChainEpoch, filter: EventFilter },
+}
+
+impl Begun {
     /// Sends values until the connection or the chain is gone.
-    pub async fn run(self, service: Service, channel: Channel) {
+    pub async fn run(self, service: &Service, channel: &Channel) {
         let ended = match self {
-            Self::Heads => heads(&service, &channel).await,
-            Self::Events(filter) => new_events(&service, &channel, filter).await,
+            Self::Heads { epochs, last, head } => heads(service, channel, epochs, last, &head).await,
+            Self::Events { epochs, head, filter } => new_events(service, channel, epochs, head, filter).await,
         };
         if let Err(e) = ended {
             tracing::debug!("a subscription has ended: {e}");
@@ -73,12 +99,13 @@ impl Subscription {
 type Epochs = watch::Receiver<ChainEpoch>;
 
 /// The head at first, then every tipset that follows; those that the chain goes back over are told as reverted.
-async fn heads(service: &Service, channel: &Channel) -> Result<(), RpcError> {
-    let start = |chain: &mut Chain| -> Result<(Epochs, Told, TipSet), RpcError> {
-        let head = chain.head();
-        Ok((chain.heads(), Told { epoch: head.height, block: head.block }, blocks::show(chain, head)?))
-    };
-    let (mut epochs, mut last, head) = service.handle.run(start).await??;
+async fn heads(
+    service: &Service,
+    channel: &Channel,
+    mut epochs: Epochs,
+    mut last: Told,
+    head: &TipSet,
+) -> Result<(), RpcError> {
     let mut alive = channel.send(json!([{ "Type": "current", "Val": head }])).await;
     while alive && epochs.changed().await.is_ok() {
         while alive {
@@ -95,7 +122,7 @@ async fn heads(service: &Service, channel: &Channel) -> Result<(), RpcError> {
 
 /// The last tipset that a subscriber knows of.
 #[derive(Clone, Copy)]
-struct Told {
+pub(super) struct Told {
     epoch: ChainEpoch,
     block: Cid,
 }
@@ -118,11 +145,13 @@ fn changes_since(chain: &mut Chain, mut last: Told) -> Result<(Vec<Value>, Told)
 }
 
 /// Events of the epochs that the filter asks for, from now on if it names none; each is told when it can be read.
-async fn new_events(service: &Service, channel: &Channel, filter: EventFilter) -> Result<(), RpcError> {
-    if filter.tipset_key.is_some() {
-        return Err(RpcError::application("a tipset's events are all known: use GetActorEventsRaw"));
-    }
-    let (mut epochs, head) = service.handle.run(|chain| (chain.heads(), chain.head().height)).await?;
+async fn new_events(
+    service: &Service,
+    channel: &Channel,
+    mut epochs: Epochs,
+    head: ChainEpoch,
+    filter: EventFilter,
+) -> Result<(), RpcError> {
     let end = filter.to_height.filter(|h| *h >= 0).unwrap_or(ChainEpoch::MAX);
     let first = filter.from_height.filter(|h| *h >= 0).unwrap_or(head);
     let mut next = first;

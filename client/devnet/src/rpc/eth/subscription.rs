@@ -3,7 +3,7 @@
 use fvm_shared::clock::ChainEpoch;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::forms::Hash;
 use super::logs::{Spec, Wanted};
@@ -50,19 +50,50 @@ impl Subscription {
         }
     }
 
+    /// Notes where it begins.
+    pub async fn begin(self, service: Service) -> Result<Begun, RpcError> {
+        let from = |chain: &Chain| From { heads: chain.heads(), next: chain.head().height };
+        let begin = move |chain: &mut Chain| match self.0 {
+            Kind::Blocks => Begun(Since::Blocks(from(chain))),
+            Kind::Logs(wanted) => Begun(Since::Logs(wanted, from(chain))),
+            Kind::Transactions => Begun(Since::Transactions(chain.filters.arrivals())),
+        };
+        Ok(service.handle.run(begin).await?)
+    }
+}
+
+/// A subscription that knows what was there before it: all else is new.
+pub(crate) struct Begun(Since);
+
+enum Since {
+    Blocks(From),
+    Logs(Wanted, From),
+    Transactions(broadcast::Receiver<Hash>),
+}
+
+/// The head as it changes, and the first epoch that is new.
+struct From {
+    heads: watch::Receiver<ChainEpoch>,
+    next: ChainEpoch,
+}
+
+impl Begun {
     /// Sends what is new until the connection or the chain is gone.
     pub async fn run(self, service: Service, out: mpsc::Sender<String>, id: Hash) {
         let told = Told { out, id };
         let ended = match self.0 {
-            Kind::Blocks => follow(&service, &told, new_blocks).await,
-            Kind::Logs(wanted) => {
+            Since::Blocks(from) => follow(&service, &told, from, new_blocks).await,
+            Since::Logs(wanted, from) => {
                 let find = move |chain: &mut Chain, from, to| {
                     let found = wanted.find(chain, from, to)?;
                     Ok((found.into_iter().map(|log| json!(log)).collect(), to))
                 };
-                follow(&service, &told, find).await
+                follow(&service, &told, from, find).await
             }
-            Kind::Transactions => transactions(&service, &told).await,
+            Since::Transactions(arrivals) => {
+                transactions(arrivals, &told).await;
+                Ok(())
+            }
         };
         if let Err(e) = ended {
             tracing::debug!("a subscription has ended: {e}");
@@ -90,10 +121,9 @@ impl Told {
 async fn follow(
     service: &Service,
     told: &Told,
+    From { mut heads, mut next }: From,
     find: impl Fn(&mut Chain, ChainEpoch, ChainEpoch) -> Result<(Vec<Value>, ChainEpoch), RpcError> + Clone + Send + 'static,
 ) -> Result<(), RpcError> {
-    let start = |chain: &mut Chain| (chain.heads(), chain.head().height);
-    let (mut heads, mut next): (watch::Receiver<ChainEpoch>, ChainEpoch) = service.handle.run(start).await?;
     while heads.wait_for(|head| *head > next).await.is_ok() {
         let find = find.clone();
         let look = move |chain: &mut Chain| find(chain, next, chain.head().height - 1);
@@ -123,12 +153,11 @@ fn new_blocks(chain: &mut Chain, from: ChainEpoch, to: ChainEpoch) -> Result<(Ve
     Ok((found, if all { to } else { seen }))
 }
 
-async fn transactions(service: &Service, told: &Told) -> Result<(), RpcError> {
-    let mut arrivals = service.handle.run(|chain| chain.filters.arrivals()).await?;
+async fn transactions(mut arrivals: broadcast::Receiver<Hash>, told: &Told) {
     loop {
         match arrivals.recv().await {
             Ok(hash) if told.send(json!(hash)).await => {}
-            Ok(_) | Err(RecvError::Closed) => return Ok(()),
+            Ok(_) | Err(RecvError::Closed) => return,
             Err(RecvError::Lagged(_)) => {}
         }
     }
