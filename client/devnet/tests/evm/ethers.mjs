@@ -2,6 +2,7 @@
 // `probe` (ABI and bytecode). Prints one line of JSON.
 import { ethers } from 'ethers'
 import { readFileSync } from 'node:fs'
+import { hear, soon } from './following.mjs'
 
 const { url, key, probe } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
 // Blocks come with the messages here: what ethers remembers for a quarter of a second is old.
@@ -46,6 +47,7 @@ told.noContract = await refused(contract.connect(wallet).create.estimateGas(1n, 
 
 // Followed by polling and over WebSocket at the same time.
 const socket = new ethers.WebSocketProvider(url.replace('http', 'ws'))
+const [filter, subscriptions] = [await hear(provider, 'eth_newFilter'), await hear(socket, 'eth_subscribe', 2)]
 const polled = new Promise((resolve) => contract.once('NoData', (a, event) => resolve([Number(a), event.log.transactionHash])))
 const pushed = new Promise((resolve) =>
   new ethers.Contract(told.address, probe.abi, socket).once('Three', (a, b, c, data, event) =>
@@ -53,12 +55,12 @@ const pushed = new Promise((resolve) =>
   ),
 )
 const blocks = new Promise((resolve) => socket.once('block', resolve))
-await contract.getAddress()
-await new Promise((resolve) => setTimeout(resolve, 300))
+await filter.answered()
+await subscriptions.answered()
 const logs = await (await contract.logs(11n, ethers.id('b'), '0x1234')).wait()
-told.polled = await polled
-told.pushed = await pushed
-told.block = (await blocks) > 0
+told.polled = await soon('the logs, polled for', polled, () => provider.send('Devnet.Mine', [1]))
+told.pushed = await soon('the logs, pushed', pushed)
+told.block = (await soon('a block, pushed', blocks)) > 0
 told.logs = logs.logs.length
 told.hash = logs.hash
 const found = await contract.queryFilter(contract.filters.Three(11n), 0)

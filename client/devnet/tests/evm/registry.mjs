@@ -8,6 +8,7 @@ import * as cbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { readFileSync } from 'node:fs'
+import { hear, soon, telling } from './following.mjs'
 
 const { url, key, abi, bytecode, methods, recipient } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
 const told = {}
@@ -31,18 +32,21 @@ await registry.waitForDeployment()
 const address = await registry.getAddress()
 told.code = ((await provider.getCode(address)).length - 2) / 2
 
+const mine = () => provider.send('Devnet.Mine', [1])
 const socket = new ethers.WebSocketProvider(url.replace('http', 'ws'))
+const [filter, subscription] = [await hear(provider, 'eth_newFilter'), await hear(socket, 'eth_subscribe')]
 const polled = new Promise((resolve) => registry.once('FileRegistered', (id, owner, piece) => resolve([Number(id), piece])))
 const pushed = new Promise((resolve) =>
   new ethers.Contract(address, abi, socket).once('FileRegistered', (id, owner, piece) => resolve([Number(id), piece])),
 )
-await new Promise((resolve) => setTimeout(resolve, 1500))
+await filter.answered()
+await subscription.answered()
 const published = await (await registry.invoke(methods.PublishKey, cbor.encode([recipient]))).wait()
 const registered = await (await registry.invoke(methods.RegisterFile, cbor.encode([[file(1), file(2)]]))).wait()
 told.published = [published.status, registry.interface.parseLog(published.logs[0]).name]
 told.registered = [registered.status, registered.logs.map((log) => registry.interface.parseLog(log).name)]
-told.polled = await polled
-told.pushed = await pushed
+told.polled = await soon('the first file, polled for by ethers', polled, mine)
+told.pushed = await soon('the first file, pushed to ethers', pushed)
 told.first = record(await registry.query(methods.GetFile, cbor.encode([1])))
 told.none = cbor.decode(ethers.getBytes(await registry.query(methods.GetFile, cbor.encode([99]))))
 told.found = (await registry.queryFilter(registry.filters.FileRegistered(2n), 0)).map((log) => Number(log.args.id))
@@ -56,18 +60,19 @@ told.unknown = await refused(registry.query(7, '0x80'))
 const chain = defineChain({
   id: 31415926, name: 'Bauta devnet', nativeCurrency: { name: 'tFIL', symbol: 'tFIL', decimals: 18 }, rpcUrls: { default: { http: [url] } },
 })
-const node = createPublicClient({ chain, transport: http(), pollingInterval: 100 })
+const ear = telling(http())
+const node = createPublicClient({ chain, transport: ear.transport, pollingInterval: 100 })
 const sender = createWalletClient({ account: privateKeyToAccount(key), chain, transport: http() })
 const seen = new Promise((resolve) => {
   const stop = node.watchContractEvent({
     address, abi, eventName: 'FileRegistered', onLogs: (logs) => { stop(); resolve(Number(logs[0].args.id)) },
   })
 })
-await new Promise((resolve) => setTimeout(resolve, 1500))
+await ear.answered('eth_newFilter')
 const args = [methods.RegisterFile, ethers.hexlify(cbor.encode([[file(3)]]))].map((arg, i) => (i ? arg : BigInt(arg)))
 const hash = await sender.writeContract({ address, abi, functionName: 'invoke', args })
 told.viem = (await node.waitForTransactionReceipt({ hash })).status
-told.seen = await seen
+told.seen = await soon('the third file, polled for by viem', seen)
 const query = [BigInt(methods.GetFile), ethers.hexlify(cbor.encode([3]))]
 told.third = record(await node.readContract({ address, abi, functionName: 'query', args: query }))
 const events = await node.getContractEvents({ address, abi, eventName: 'FileRegistered', fromBlock: 0n })

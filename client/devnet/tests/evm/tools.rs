@@ -76,6 +76,7 @@ async fn told(name: &str, packages: &[(&str, &str)], script: &str, more: Value) 
     let (task_file, script_file) = (folder.join("task.json"), folder.join("script.mjs"));
     std::fs::write(&task_file, task.to_string()).unwrap();
     std::fs::write(&script_file, script).unwrap();
+    std::fs::write(folder.join("following.mjs"), include_str!("following.mjs")).unwrap();
     let run = move || Command::new("node").arg(script_file).arg(task_file).output().unwrap();
     let done = tokio::task::spawn_blocking(run).await.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

@@ -2,6 +2,7 @@
 import { createPublicClient, createWalletClient, defineChain, http, keccak256, parseEther, toHex, webSocket } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { readFileSync } from 'node:fs'
+import { soon, telling } from './following.mjs'
 
 const { url, key, probe } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
 const ws = url.replace('http', 'ws')
@@ -12,9 +13,10 @@ const chain = defineChain({
   rpcUrls: { default: { http: [url], webSocket: [ws] } },
 })
 const account = privateKeyToAccount(key)
-const node = createPublicClient({ chain, transport: http(), pollingInterval: 100 })
+const [ear, socketEar] = [telling(http()), telling(webSocket())]
+const node = createPublicClient({ chain, transport: ear.transport, pollingInterval: 100 })
 const wallet = createWalletClient({ account, chain, transport: http() })
-const socket = createPublicClient({ chain, transport: webSocket() })
+const socket = createPublicClient({ chain, transport: socketEar.transport })
 const { abi, bytecode } = probe
 const told = {}
 const mined = (hash) => node.waitForTransactionReceipt({ hash })
@@ -44,12 +46,13 @@ const polled = new Promise((resolve) => {
 const blocks = new Promise((resolve) => {
   const end = socket.watchBlocks({ onBlock: (block) => { end(); resolve(typeof block.number) } })
 })
-await new Promise((resolve) => setTimeout(resolve, 500))
+await ear.answered('eth_newFilter')
+await socketEar.answered('eth_subscribe', 2)
 const args = [12n, keccak256(toHex('b')), '0xabcd']
 const logs = await mined(await wallet.writeContract({ address, abi, functionName: 'logs', args }))
-told.pushed = await pushed
-told.polled = await polled
-told.blocks = await blocks
+told.pushed = await soon('the logs, pushed', pushed)
+told.polled = await soon('the logs, polled for', polled)
+told.blocks = await soon('a block, pushed', blocks)
 stop()
 told.logs = logs.logs.length
 const events = await node.getContractEvents({ address, abi, eventName: 'Three', args: { a: 12n }, fromBlock: 0n })
