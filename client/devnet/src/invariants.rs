@@ -14,18 +14,20 @@ pub type Check = fn(&dyn Fn(&Cid) -> Option<Vec<u8>>, &Cid, &TokenAmount) -> Vec
 pub(crate) fn violations(chain: &Chain) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let state = chain.state()?;
-    let total = state.total_balance()?;
-    let supply = &chain.network().supply;
-    if total != *supply {
-        found.push(format!("all balances together are {total}, but {supply} were there at genesis"));
-    }
-    for (id, actor) in state.actors()? {
+    let mut total = TokenAmount::default();
+    state.each(|id, actor| {
+        total += &actor.balance;
         if actor.balance.is_negative() {
             found.push(format!("f0{id} owns {}", actor.balance));
         }
-        if chain.store().get(&actor.state)?.is_none() {
+        if !chain.store().has(&actor.state)? {
             found.push(format!("the state of f0{id} is missing"));
         }
+        Ok(())
+    })?;
+    let supply = &chain.network().supply;
+    if total != *supply {
+        found.push(format!("all balances together are {total}, but {supply} were there at genesis"));
     }
     if let Some(check) = chain.check {
         for (id, code) in &chain.network().installed {

@@ -68,11 +68,17 @@ impl State {
         Ok(Some(ids))
     }
 
+    /// Goes through all actors, in no order.
+    pub fn each(&self, mut look: impl FnMut(ActorID, &ActorState) -> Result<()>) -> Result<()> {
+        self.tree.for_each_cacheless(|address, actor| look(address.id()?, actor))?;
+        Ok(())
+    }
+
     /// All actors with their ids.
     pub fn actors(&self) -> Result<Vec<(ActorID, ActorState)>> {
         let mut all = Vec::new();
-        self.tree.for_each_cacheless(|address, actor| {
-            all.push((address.id()?, actor.clone()));
+        self.each(|id, actor| {
+            all.push((id, actor.clone()));
             Ok(())
         })?;
         all.sort_by_key(|(id, _)| *id);

@@ -15,7 +15,7 @@ use fvm_shared::econ::TokenAmount;
 use fvm_shared::{ActorID, HAMT_BIT_WIDTH};
 
 use super::args::answer;
-use super::bounds::{LISTED, too_many};
+use super::bounds::{LISTED, SEARCHED, not_gone_through, too_many};
 use super::chain::{find, show_receipt};
 use super::{Answer, Args, Method, RpcError, trace};
 use crate::chain::Chain;
@@ -35,9 +35,6 @@ pub(super) const METHODS: &[Method] = &[
     Method::read("Filecoin.StateActorManifestCID", 1, manifest),
     Method::read("Filecoin.StateCall", 2, call),
 ];
-
-/// Addresses that are gone through for one.
-const SEARCHED: usize = 200_000;
 
 /// The state that a tipset's readers see: that before its own messages.
 pub(super) fn state_at(chain: &Chain, key: &TipsetKey) -> Result<State, RpcError> {
@@ -97,6 +94,16 @@ pub(super) fn code(chain: &Chain, kind: Kind) -> Result<cid::Cid, RpcError> {
     code.ok_or_else(|| RpcError::application(format!("the bundle lacks {kind:?}")))
 }
 
+/// The init actor, and its state: addresses, the next id, the network's name.
+const INIT: Address = Address::new_id(1);
+type InitState = (cid::Cid, ActorID, String);
+
+/// The id that the next actor will have: nobody's is as high.
+pub(super) fn next_id(state: &State) -> Result<ActorID, RpcError> {
+    let (_, next, _): InitState = state.object(&INIT)?;
+    Ok(next)
+}
+
 fn list(chain: &mut Chain, args: &Args) -> Answer {
     let ids = state_at(chain, &args.key(0)?)?.ids(LISTED)?;
     let ids = ids.ok_or_else(|| too_many("actors", "ask for each by StateGetActor"))?;
@@ -104,19 +111,14 @@ fn list(chain: &mut Chain, args: &Args) -> Answer {
 }
 
 fn list_miners(chain: &mut Chain, args: &Args) -> Answer {
-    let (state, mut found) = (state_at(chain, &args.key(0)?)?, Vec::new());
-    // Miners come and stay: those of an earlier state are among those of now.
-    for id in chain.miners()? {
-        let address = Address::new_id(id);
-        if state.actor(&address)?.is_none() {
-            continue;
-        }
-        if found.len() == LISTED {
-            return Err(too_many("miners", "ask for each by StateMinerInfo"));
-        }
-        found.push(AddressJson(address));
+    let next = next_id(&state_at(chain, &args.key(0)?)?)?;
+    // Miners come and stay, and ids are given out in order: those of an earlier state are those of now with an id of then.
+    let miners = chain.miners()?;
+    let found = &miners[..miners.partition_point(|id| *id < next)];
+    if found.len() > LISTED {
+        return Err(too_many("miners", "ask for each by StateMinerInfo"));
     }
-    answer(found)
+    answer(found.iter().map(|id| AddressJson(Address::new_id(*id))).collect::<Vec<_>>())
 }
 
 /// The built-in actors by name. There is one network version here: asking for another is an error, as on nodes that do not
@@ -157,7 +159,7 @@ fn lookup_robust(chain: &mut Chain, args: &Args) -> Answer {
     {
         return answer(AddressJson(key));
     }
-    let (map, _, _): (cid::Cid, ActorID, String) = state.object(&Address::new_id(1))?;
+    let (map, _, _): InitState = state.object(&INIT)?;
     let map: Hamt<_, ActorID> = Hamt::load_with_bit_width(&map, chain.store().clone(), HAMT_BIT_WIDTH)
         .map_err(|e| RpcError::application(format!("the init actor's map: {e}")))?;
     let mut found = None;
@@ -173,9 +175,7 @@ fn lookup_robust(chain: &mut Chain, args: &Args) -> Answer {
     if !is_done {
         walked.map_err(|e| RpcError::application(format!("the init actor's map: {e}")))?;
     } else if found.is_none() {
-        return Err(RpcError::limit(format!(
-            "there are more than {SEARCHED} addresses: they are not gone through here"
-        )));
+        return Err(not_gone_through("addresses"));
     }
     let robust = found.ok_or_else(|| RpcError::application(format!("no robust address for {address}")))?;
     answer(AddressJson(robust))

@@ -20,7 +20,7 @@ use fvm_shared::econ::TokenAmount;
 use serde_json::json;
 
 use super::args::answer;
-use super::bounds::{LISTED, too_many};
+use super::bounds::{LISTED, SEARCHED, not_gone_through, too_many};
 use super::chain::find;
 use super::fields::Leading;
 use super::miner::call;
@@ -93,7 +93,9 @@ fn table(chain: &Chain, root: &Cid, limit: usize) -> Result<Option<BTreeMap<Addr
 /// What deals lock of everybody's money.
 pub(super) fn locked(chain: &Chain, args: &Args, key: usize) -> Result<TokenAmount, RpcError> {
     let [_, _, _, _, locked] = state(chain, args, key)?;
-    Ok(table(chain, &locked, usize::MAX)?.unwrap_or_default().into_values().sum())
+    let table =
+        table(chain, &locked, SEARCHED as usize)?.ok_or_else(|| not_gone_through("participants of the market"))?;
+    Ok(table.into_values().sum())
 }
 
 fn participants(chain: &mut Chain, args: &Args) -> Answer {

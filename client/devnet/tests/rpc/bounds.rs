@@ -91,3 +91,27 @@ async fn a_list_of_very_many_deals_is_refused_and_each_of_them_is_found() {
     assert_eq!(deal["result"]["Proposal"]["Label"], "one of very many", "{deal}");
     devnet.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn very_many_actors_are_not_all_gone_through_for_one_answer() {
+    let devnet = devnet().await;
+    let (_, sound) = call(&devnet, "Devnet.CheckInvariants", json!([])).await;
+    assert_eq!(sound["result"], json!([]));
+    let (_, then) = call(&devnet, "Filecoin.ChainHead", json!([])).await;
+    let (_, miners) = call(&devnet, "Filecoin.StateListMiners", json!([then["result"]["Cids"]])).await;
+    assert_eq!(miners["result"].as_array().map(Vec::len), Some(1), "{miners}");
+    // Ids are given out in order: whoever would get 200,101 came after so many.
+    let replaced = devnet.handle().run(|chain| -> anyhow::Result<()> {
+        let store = chain.store().clone();
+        let init = chain.actor(&Address::new_id(1))?.expect("an init actor");
+        let state = store.get(&init.state)?.expect("its state");
+        let (map, _, name): (cid::Cid, u64, String) = fvm_ipld_encoding::from_slice(&state)?;
+        let state = fvm_ipld_encoding::to_vec(&(map, 200_101u64, name))?;
+        let state = store.put(Code::Blake2b256, &Block::new(DAG_CBOR, state))?;
+        chain.replace_state(1, state)
+    });
+    replaced.await.unwrap().unwrap();
+    let why = is_refused(&devnet, "Devnet.CheckInvariants", json!([])).await;
+    assert_eq!(why, "there are more than 200000 actors: they are not gone through here");
+    devnet.shutdown().await;
+}
