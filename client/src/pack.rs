@@ -21,6 +21,7 @@
 //! ```
 
 mod checkpoints;
+mod disk;
 mod error;
 mod extract;
 mod folder;

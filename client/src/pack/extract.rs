@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cid::Cid;
 
+use super::disk::Disk;
 use super::error::corrupt;
 use super::manifest::{Content, Entry};
 use super::opening::{SmallFile, WRONG_SIZE};
@@ -165,18 +166,21 @@ impl<B: Blocks> Package<B> {
         let io = |e| Error::io(at, e);
         let mut file = File::create_new(at).map_err(io)?;
         let mut done = 0;
+        let mut disk = Disk::new(&mut file).map_err(io)?;
         let opened = self.open_unread(cid, key).and_then(|unread| {
             if unread.size != size {
                 return Err(corrupt(WRONG_SIZE));
             }
             unpacker.large(unread, 0..size, &mut |plain| {
-                file.write_all(plain).map_err(io)?;
+                disk.write_all(plain).map_err(io)?;
                 done += plain.len() as u64;
                 report(done);
                 Ok(())
             })
         });
         opened.map_err(|e| e.inside(&entry.path))?;
+        disk.finish().map_err(io)?;
+        drop(disk);
         restore(&file, entry).map_err(io)
     }
 

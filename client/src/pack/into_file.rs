@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 use tempfile::NamedTempFile;
 
 use super::checkpoints::Checkpoints;
+use super::disk::Disk;
 use super::folder::pack_folder;
 use super::journal::{Head, Journal};
-use super::output::{Settling, Watched};
+use super::output::Watched;
 use super::pipeline::Pipeline;
 use super::platform::{identity_of, join};
 use super::resume::{Left, Plan, Resume};
@@ -95,10 +96,10 @@ fn fill(
         None => None,
     };
     let any = checkpoints.as_ref().map(Checkpoints::any);
-    let mut settling = Settling::new(part.as_file_mut());
-    let outcome = pass(target, recipients, &mut settling, plan, checkpoints, options);
-    let settled = settling.finish();
-    drop(settling);
+    let mut disk = Disk::new(part.as_file_mut()).map_err(failed)?;
+    let outcome = pass(target, recipients, &mut disk, plan, checkpoints, options);
+    let settled = disk.finish();
+    drop(disk);
     let may_go_on = went_on || any.is_some_and(|any| any.load(Ordering::Relaxed));
     let packed = outcome.map_err(|e| (e, may_go_on))?;
     settled.and_then(|()| part.as_file().sync_all()).map_err(|e| (Error::from(e), may_go_on))?;
@@ -108,7 +109,7 @@ fn fill(
 fn pass(
     target: &Target,
     recipients: &[Recipient],
-    out: &mut Settling<'_>,
+    out: &mut Disk<'_>,
     plan: Option<Plan>,
     checkpoints: Option<Checkpoints>,
     options: Options<'_>,

@@ -12,7 +12,7 @@ use super::Error;
 use super::error::corrupt;
 use super::extract::restore;
 use super::manifest::{Content, Entry};
-use super::pool::Job;
+use super::pool::{Job, Turn};
 use crate::car::{self, verify_each};
 use crate::crypt::{self, BodyKey, CHUNK, SEALED_CHUNK, TAG};
 
@@ -126,7 +126,10 @@ impl Job for Work {
         }
     }
 
-    fn is_long(&self) -> bool {
-        matches!(self, Work::Verify(blocks) if blocks.len() > 1)
+    fn turn(&self) -> Turn {
+        match self {
+            Work::Verify(blocks) if blocks.len() > 1 => Turn::Long,
+            _ => Turn::Early,
+        }
     }
 }

@@ -16,15 +16,33 @@ pub(super) trait Job: Send + 'static {
     /// Does it.
     fn run(self) -> Self::Done;
 
-    /// Says whether it takes long, and others wait for it: threads begin with such, the caller leaves them to the threads.
-    fn is_long(&self) -> bool;
+    /// When it is to be done.
+    fn turn(&self) -> Turn;
+}
+
+/// What is done first, where there is a choice.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Takes long, and others wait for it: threads begin with such, the caller leaves them to the threads.
+    Long,
+    /// Others wait for it.
+    Early,
+    /// Nobody waits for it: what is left to do while something long is under way.
+    Late,
 }
 
 /// The work to be done.
 struct Queue<J> {
     long: VecDeque<J>,
-    short: VecDeque<J>,
+    early: VecDeque<J>,
+    late: VecDeque<J>,
     closed: bool,
+}
+
+impl<J> Queue<J> {
+    fn short(&mut self) -> Option<J> {
+        self.early.pop_front().or_else(|| self.late.pop_front())
+    }
 }
 
 struct Shared<J> {
@@ -56,7 +74,8 @@ pub(super) struct Pool<J: Job> {
 
 impl<J: Job> Pool<J> {
     pub fn new() -> Self {
-        let queue = Mutex::new(Queue { long: VecDeque::new(), short: VecDeque::new(), closed: false });
+        let queue =
+            Mutex::new(Queue { long: VecDeque::new(), early: VecDeque::new(), late: VecDeque::new(), closed: false });
         let (report, done) = channel();
         let shared = Arc::new(Shared { queue, more: Condvar::new() });
         Pool { shared, report, done, threads: Vec::new(), started: false, under_way: 0 }
@@ -69,10 +88,10 @@ impl<J: Job> Pool<J> {
             self.start();
         }
         let mut queue = self.shared.lock();
-        if job.is_long() {
-            queue.long.push_back(job)
-        } else {
-            queue.short.push_back(job)
+        match job.turn() {
+            Turn::Long => queue.long.push_back(job),
+            Turn::Early => queue.early.push_back(job),
+            Turn::Late => queue.late.push_back(job),
         }
         drop(queue);
         self.shared.more.notify_one();
@@ -90,7 +109,7 @@ impl<J: Job> Pool<J> {
             return None;
         }
         let mut queue = self.shared.lock();
-        let mut job = queue.short.pop_front();
+        let mut job = queue.short();
         if job.is_none() && self.threads.is_empty() {
             job = queue.long.pop_front();
         }
@@ -126,7 +145,7 @@ fn work<J: Job>(shared: &Shared<J>, report: &Sender<Outcome<J::Done>>) {
         let job = {
             let mut queue = shared.lock();
             loop {
-                match queue.long.pop_front().or_else(|| queue.short.pop_front()) {
+                match queue.long.pop_front().or_else(|| queue.short()) {
                     Some(job) => break job,
                     None if queue.closed => return,
                     None => queue = shared.more.wait(queue).unwrap_or_else(PoisonError::into_inner),
@@ -145,7 +164,8 @@ impl<J: Job> Drop for Pool<J> {
         let mut queue = self.shared.lock();
         queue.closed = true;
         queue.long.clear();
-        queue.short.clear();
+        queue.early.clear();
+        queue.late.clear();
         drop(queue);
         self.shared.more.notify_all();
         for thread in self.threads.drain(..) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cid::Cid;
 
-use super::pool::Job;
+use super::pool::{Job, Turn};
 use crate::car::{MAX_FRAME, Profile, leaf_cids};
 use crate::crypt::{self, BodyKey, CHUNK, Envelope, FileKey, Recipient, SEALED_CHUNK, TAG};
 use crate::piece::{Engine, Part};
@@ -298,7 +298,12 @@ impl Job for Work {
         }
     }
 
-    fn is_long(&self) -> bool {
-        matches!(self, Work::Name(leaves) if leaves.len() > 1)
+    fn turn(&self) -> Turn {
+        match self {
+            Work::Name(leaves) if leaves.len() > 1 => Turn::Long,
+            // The next leaves are named once there are enough; while they are, earlier ones are committed to.
+            Work::Commit(..) => Turn::Late,
+            _ => Turn::Early,
+        }
     }
 }

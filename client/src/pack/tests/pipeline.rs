@@ -3,7 +3,7 @@
 use std::io::Seek;
 
 use super::super::manifest::Content;
-use super::super::pool::{Job, Pool};
+use super::super::pool::{Job, Pool, Turn};
 use super::super::sealing::LEAF;
 use super::*;
 use crate::car::{Blocks as _, CarFile, Profile, add_file};
@@ -256,8 +256,12 @@ impl Job for Sum {
         }
     }
 
-    fn is_long(&self) -> bool {
-        matches!(self, Sum::Of(a, _) if a % 3 == 0)
+    fn turn(&self) -> Turn {
+        match self {
+            Sum::Of(a, _) if a % 3 == 0 => Turn::Long,
+            Sum::Of(a, _) if a % 3 == 1 => Turn::Early,
+            _ => Turn::Late,
+        }
     }
 }
 
