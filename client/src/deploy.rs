@@ -1,25 +1,25 @@
 //! Puts the actor on a chain as an EVM contract, once: an interrupted deployment is continued by the next one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cid::Cid;
 use fvm_ipld_encoding::{BytesDe, RawBytes, from_slice};
 use fvm_shared::ActorID;
 use fvm_shared::address::Address;
-use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use multihash_codetable::{Code, MultihashDigest};
 use num_traits::Zero;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::actor::contract;
 use crate::address::EthAddress;
-use crate::home::{FileError, create_private_folder, read_private, remove, replace_private};
+use crate::home::{FileError, Home, read_private, remove};
+use crate::message::draft;
 use crate::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL, params};
-use crate::message::{SignedMessage, draft};
+use crate::network::Network;
 use crate::node::json::TipsetKey;
-use crate::node::{Node, NodeError, Waiting};
-use crate::sender::{Call, Cost, SendError, Sender, Sent, Watch};
+use crate::node::{Node, NodeError};
+use crate::sender::{Call, SendError, Sender, Sent, Slip, Slips, Watch};
 
 /// The EVM actor's `-> link of the bytecode | null`.
 const GET_BYTECODE: u64 = 3;
@@ -55,100 +55,80 @@ pub enum DeployError {
     Answer(String),
 }
 
-/// The deployment on one network: what has been signed and not been seen through.
+/// The deployment on one chain: a message whose slip stays until the address is written down.
 #[derive(Debug, Clone)]
 pub struct Deployment {
-    path: PathBuf,
+    slips: Slips,
+    noted: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Pending {
+/// The form in which earlier builds noted the message.
+#[derive(Deserialize)]
+struct Noted {
     form: u64,
-    signed: String,
-    since: ChainEpoch,
+    #[serde(flatten)]
+    slip: Slip,
 }
 
-/// The version of the journal's form; another one is not read.
+/// The version of that form; another one is not read.
 const FORM: u64 = 1;
 
 impl Deployment {
-    /// The deployment whose journal is in a network's folder of journals.
-    pub fn at(journals: &Path) -> Self {
-        Self { path: journals.join("deploy.json") }
+    /// The deployment on the chain that a node belongs to.
+    pub async fn of(home: &Home, node: &dyn Node, network: &Network) -> Result<Self, NodeError> {
+        let noted = home.journals(network.name()).join("deploy.json");
+        Ok(Self { slips: Slips::of(home, node, network).await?, noted })
     }
 
-    /// What a deployment would send.
+    /// What a deployment would send. It is the same deployment whatever code a build has: what was begun is what is gone on with.
     pub fn call() -> Call {
-        Call::new(ADDRESS_MANAGER, CREATE_EXTERNAL).with_params(params(contract::init_code()))
+        let meaning = RawBytes::new(b"the contract".to_vec());
+        Call::new(ADDRESS_MANAGER, CREATE_EXTERNAL)
+            .with_params(params(contract::init_code()))
+            .with_meaning(Some(meaning))
+            .kept(true)
     }
 
     /// Whether one was begun and not finished.
-    pub fn is_pending(&self) -> bool {
-        self.pending().is_some()
+    pub fn is_pending(&self) -> Result<bool, FileError> {
+        Ok(self.noted().is_some() || !self.begun()?.is_empty())
     }
 
-    fn pending(&self) -> Option<(SignedMessage, ChainEpoch)> {
-        let text = read_private(&self.path).ok()?;
-        let Pending { form: FORM, signed, since } = serde_json::from_slice(&text).ok()? else { return None };
-        Some((SignedMessage::from_bytes(&hex::decode(signed).ok()?).ok()?, since))
+    fn noted(&self) -> Option<Slip> {
+        let noted: Noted = serde_json::from_slice(&read_private(&self.noted).ok()?).ok()?;
+        (noted.form == FORM).then_some(noted.slip)
+    }
+
+    /// Whoever has signed them: it is one contract for the network.
+    fn begun(&self) -> Result<Vec<Slip>, FileError> {
+        self.slips.find(|message| message.to == ADDRESS_MANAGER && message.method_num == CREATE_EXTERNAL)
     }
 
     /// Makes the contract, or goes on with one that was begun: the same signed message, so that there is never a second contract.
     /// [`Deployment::finish`] forgets it, once the address is written down.
+    ///
+    /// Errors: NoSlips: the sender does not write its messages down; as [`Sender::send`].
     pub async fn run(&self, sender: &Sender, watch: &dyn Watch) -> Result<Deployed, DeployError> {
-        let begun = self.pending();
-        let sent = match &begun {
-            Some((signed, since)) => sender.resume(signed, *since, watch).await,
-            None => {
-                let since = sender.node().chain_head().await.map_err(SendError::from)?.height - 1;
-                sender.send(&Self::call(), &Journaled { watch, path: &self.path, since }).await
-            }
-        };
-        match sent {
-            Ok(sent) => deployed(sent).map_err(DeployError::Answer),
-            Err(e) => {
-                // Only what can never be executed any more is forgotten; a node that is unwell knows nothing.
-                let over = match &e {
-                    SendError::Rejected { .. } => true,
-                    SendError::Refused { message, .. } => begun.is_none() || message.contains("nonce too low"),
-                    _ => false,
-                };
-                if over {
-                    remove(&self.path)?;
-                }
-                Err(e.into())
+        sender.slips().ok_or(SendError::NoSlips)?;
+        if let Some(slip) = self.noted() {
+            sender.adopt(&Self::call(), slip)?;
+            remove(&self.noted)?;
+        }
+        for slip in self.begun()? {
+            let cid = slip.signed.cid();
+            watch.continued(&cid);
+            match sender.resume(&slip.signed, slip.since, watch).await {
+                Ok(sent) => return deployed(sent).map_err(DeployError::Answer),
+                Err(error) if error.can_never_be() => sender.forget(&cid)?,
+                Err(error) => return Err(error.into()),
             }
         }
+        deployed(sender.send(&Self::call(), watch).await?).map_err(DeployError::Answer)
     }
 
-    /// Forgets a deployment that was seen through.
-    pub fn finish(&self) -> Result<(), FileError> {
-        remove(&self.path)
-    }
-}
-
-/// Writes the message down before it can reach the chain.
-struct Journaled<'w> {
-    watch: &'w dyn Watch,
-    path: &'w Path,
-    since: ChainEpoch,
-}
-
-impl Watch for Journaled<'_> {
-    fn priced(&self, cost: &Cost) -> Result<(), String> {
-        self.watch.priced(cost)
-    }
-
-    fn before_push(&self, signed: &SignedMessage) -> Result<(), String> {
-        let pending = Pending { form: FORM, signed: hex::encode(signed.to_bytes()), since: self.since };
-        let text = serde_json::to_vec(&pending).map_err(|e| e.to_string())?;
-        let folder = self.path.parent().ok_or("the journal has no folder")?;
-        create_private_folder(folder).and_then(|()| replace_private(self.path, &text)).map_err(|e| e.to_string())?;
-        self.watch.before_push(signed)
-    }
-
-    fn waiting(&self, progress: Waiting) {
-        self.watch.waiting(progress);
+    /// Forgets a deployment whose address is written down.
+    pub fn finish(&self, deployed: &Deployed) -> Result<(), FileError> {
+        self.slips.forget_message(&deployed.sent.cid)
     }
 }
 

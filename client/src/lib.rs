@@ -22,7 +22,7 @@
 //! use bauta_client::keyring::Keyring;
 //! use bauta_client::network::Network;
 //! use bauta_client::node::HttpNode;
-//! use bauta_client::sender::{Sender, Silent};
+//! use bauta_client::sender::{Sender, Silent, Slips};
 //! use bauta_client::store::{Quiet, Request, Store};
 //! use bauta_client::wallet::Keystore;
 //! use bauta_client::{address, share};
@@ -33,7 +33,8 @@
 //! let key = Keystore::at(&home.wallet()).load_default(None)?;
 //!
 //! let node = Arc::new(HttpNode::connect(&Network::Local)?);
-//! let sender = Sender::new(node.clone(), key, Network::Local);
+//! let slips = Slips::of(&home, &*node, &Network::Local).await?;
+//! let sender = Sender::new(node.clone(), key, Network::Local).with_slips(slips);
 //! let actor = Actor::new(node, address::parse("t064")?);
 //!
 //! let store = Store::new(&actor, &sender, identities[0].recipient(), &home).await?;

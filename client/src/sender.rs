@@ -38,7 +38,7 @@ use watch::Written;
 pub use watch::{Silent, Watch};
 
 use crate::address::EthAddress;
-use crate::home::{FileError, Lock};
+use crate::home::Lock;
 use crate::message::eth::{EthError, EthTransaction, INVOKE_CONTRACT};
 use crate::message::{self, METHOD_SEND, Message, SignedMessage};
 use crate::network::Network;
@@ -79,6 +79,11 @@ impl Sender {
     pub fn with_wait(mut self, wait: WaitSettings) -> Self {
         self.wait = wait;
         self
+    }
+
+    /// The slips, if it writes any.
+    pub fn slips(&self) -> Option<&Slips> {
+        self.slips.as_ref()
     }
 
     /// Refuses to pay more than this for one message's gas; 5 FIL by default.
@@ -147,7 +152,8 @@ impl Sender {
     /// Sends a call and waits for its receipt.
     ///
     /// With [`Sender::with_slips`], a call whose message an earlier run has signed and not seen the end of is that message: it is looked up,
-    /// handed over if no node knows it, and waited for. Only one that can never have an effect any more is made anew.
+    /// handed over if no node knows it, and waited for. Only one that can never have an effect any more is made anew. A slip goes when its
+    /// receipt has been seen, or by [`Sender::forget`] if the call is [kept](Call::kept).
     ///
     /// Errors: WrongNetwork; Funds; NoTransaction; TooExpensive; Rejected without CID: the node tried the call and the actor refused it,
     /// nothing was sent;
@@ -157,20 +163,13 @@ impl Sender {
         self.check_network().await?;
         let Some(slips) = &self.slips else { return self.send_anew(call, watch).await };
         let name = Slips::name(&self.address(), call);
-        let _mine = slips.take(&name).map_err(|error| match error {
-            FileError::Busy(_) => SendError::Stopped("another bauta process is sending the very same".into()),
-            other => other.into(),
-        })?;
-        if let Some(slip) = slips.read(&name)? {
-            watch.continued(&slip.signed.cid());
-            match self.resume(&slip.signed, slip.since, watch).await {
-                Err(error) if error.can_never_be() => {}
-                other => return other,
-            }
+        let _mine = self.take(slips, &name)?;
+        if let Some(sent) = self.left(slips, &name, call.kept, watch).await? {
+            return Ok(sent);
         }
         let since = self.node.chain_head().await?.height - 1;
         let sent = self.send_anew(call, &Written { slips, name: &name, since, watch }).await;
-        if sent.as_ref().map_or_else(SendError::is_over, |_| true) {
+        if sent.as_ref().map_or_else(SendError::is_over, |_| !call.kept) {
             slips.forget(&name)?;
         }
         sent

@@ -46,7 +46,7 @@ use crate::fetch::{FetchError, Source};
 use crate::home::{FileError, Home, Lock};
 use crate::node::{NodeError, chain_name};
 use crate::pack::{self, Options, Skipped};
-use crate::sender::{self, Sender};
+use crate::sender::{self, SendError, Sender};
 use crate::share::{self, ShareError};
 
 pub(crate) use deals::place_of;
@@ -203,13 +203,16 @@ pub struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// Stores as `sender`, encrypted to `recipient`, with journals in `home`.
+    /// Stores as `sender`, encrypted to `recipient`, with journals in `home`. The sender has to write its messages down.
+    ///
+    /// Errors: NoSlips: it does not, so a put that dies could register twice; the chain's.
     pub async fn new(
         actor: &'a Actor,
         sender: &'a Sender,
         recipient: Recipient,
         home: &'a Home,
     ) -> Result<Self, StoreError> {
+        sender.slips().ok_or(SendError::NoSlips).map_err(ActorError::from)?;
         let outbox = Outbox::at(&home.journals(sender.network().name()));
         let chain = chain_name(&**actor.node(), sender.network()).await?;
         let book = Book::of(home, sender.network(), &chain);
@@ -239,6 +242,7 @@ impl<'a> Store<'a> {
         self.outbox.sweep();
         let mut job = self.continued(&name, request, &*watch).await?.unwrap_or_else(|| Job::new(&request.path));
 
+        self.adopt(&name, &mut job, request).await?;
         let skipped = self.packed(&name, &mut job, request, &watch).await?;
         let since = self.actor.node().chain_head().await?.height;
         let failed = self.deal(&name, &mut job, request, &watch).await?;
@@ -298,8 +302,9 @@ impl<'a> Store<'a> {
         request: &Request,
         watch: &Arc<dyn Watch>,
     ) -> Result<Vec<Skipped>, StoreError> {
-        let settled = job.registered.is_some() || job.pending.is_some() || job.deals.iter().any(DealEntry::has_bytes);
-        if job.file.is_some() && (settled || self.outbox.car(name).exists()) {
+        let settled = job.registered.is_some() || job.deals.iter().any(DealEntry::has_bytes);
+        let settled = settled || self.outbox.car(name).exists() || self.is_on_its_way(job, request).await?;
+        if job.file.is_some() && settled {
             return Ok(job.skipped.clone());
         }
         let owner = self.owner_of(request).await?;

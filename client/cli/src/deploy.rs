@@ -131,8 +131,9 @@ async fn create(context: &mut Context, new: bool) -> anyhow::Result<Output> {
     };
     // Two deployments at once would be two contracts.
     let _lock = context.home().lock(&format!("deploy-{}", network.name()))?;
-    let deployment = Deployment::at(&context.home().journals(network.name()));
-    let recorded = context.config().actor(&network).filter(|_| !new && !deployment.is_pending());
+    let deployment = Deployment::of(context.home(), node.as_ref(), &network).await?;
+    let pending = deployment.is_pending()?;
+    let recorded = context.config().actor(&network).filter(|_| !new && !pending);
     if let Some(address) = recorded {
         match find(node.as_ref(), &address).await? {
             Found::Contract(found) if found == code => return Ok(done(address, ethereum_of(&address), vec![])),
@@ -151,13 +152,10 @@ async fn create(context: &mut Context, new: bool) -> anyhow::Result<Output> {
         }
     }
     let sender = context.sender().await?;
-    if deployment.is_pending() {
-        context.notes().say("continuing the deployment that was interrupted");
-    }
     let spending = Spending::new(context.notes(), &network, "deploying the contract");
     let made = deployment.run(&sender, &spending).await?;
     record(context, &network, made.address)?;
-    deployment.finish()?;
+    deployment.finish(&made)?;
     Ok(done(made.address, Some(made.ethereum), vec![MessageRow::from(&made.sent)]))
 }
 

@@ -15,6 +15,7 @@ use bauta_client::pack;
 use bauta_client::sender::{self, Cost};
 use bauta_client::share;
 use bauta_client::store::{self, DealEntry, DealProgress, Request, Store, Stored};
+use cid::Cid;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
@@ -44,6 +45,10 @@ struct Progress {
 impl sender::Watch for Progress {
     fn priced(&self, cost: &Cost) -> Result<(), String> {
         self.spending.priced(cost)
+    }
+
+    fn continued(&self, cid: &Cid) {
+        self.spending.continued(cid);
     }
 
     fn waiting(&self, progress: Waiting) {

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,11 @@ fn like(net: &Net, actor: &str) -> usize {
     all.as_array().unwrap().iter().filter(|address| code(address) == wanted).count()
 }
 
+/// Where earlier builds noted the message, in the form of a slip.
+fn noted(user: &User) -> PathBuf {
+    user.home.path().join("journal/local/deploy.json")
+}
+
 /// Finishes what was begun: one message of this user has been executed, and everybody agrees on what it made.
 fn finish(net: &Net, user: &User) -> String {
     let done = user.ok(&CONTRACT);
@@ -59,7 +65,7 @@ fn finish(net: &Net, user: &User) -> String {
     assert_eq!(user.ok(&["deploy", "--check"])["actor"], done["actor"]);
     let config = std::fs::read_to_string(user.home.path().join("config.toml")).unwrap();
     assert!(config.contains(&actor), "{config}");
-    assert!(!user.home.path().join("journal/local/deploy.json").exists(), "nothing is left to go on with");
+    assert!(!noted(user).exists() && user.slips().is_empty(), "nothing is left to go on with");
     actor
 }
 
@@ -80,7 +86,8 @@ fn the_contract_is_deployed_once_whenever_it_is_killed() {
             wait_until(step, || line.calls(step).len() > before || child.try_wait().unwrap().is_some());
             std::thread::sleep(Duration::from_millis((seed >> 33) % within));
             kill(child);
-            journaled += usize::from(user.home.path().join("journal/local/deploy.json").exists());
+            assert!(!noted(&user).exists(), "a message is written down once");
+            journaled += user.slips().len();
         }
         actors.push(finish(&net, &user));
     }
@@ -94,8 +101,10 @@ fn the_contract_is_deployed_once_whatever_is_lost_around_the_push() {
     let line = Line::to(&net, &[]);
     let mut actors = Vec::new();
     // Killed with the message signed, before the node has it and after; then while it waits for the receipt.
-    for (method, cut) in [(PUSH, Cut::HeldBefore), (PUSH, Cut::HeldAfter), ("Filecoin.StateSearchMsg", Cut::HeldBefore)]
-    {
+    let moments = [(PUSH, Cut::HeldBefore), (PUSH, Cut::HeldAfter), ("Filecoin.StateSearchMsg", Cut::HeldBefore)];
+    // In a slip, or as an earlier build has left it: in a journal of its own, with or without a slip beside it.
+    let builds = [None, Some(false), Some(true)];
+    for ((method, cut), earlier) in moments.into_iter().flat_map(|moment| builds.map(|build| (moment, build))) {
         let user = rich(&net, line.url());
         let before = line.calls(PUSH).len();
         line.cut(method, cut);
@@ -105,10 +114,26 @@ fn the_contract_is_deployed_once_whatever_is_lost_around_the_push() {
         line.release();
         let at_the_node = nonce(&net, &user);
         assert_eq!(at_the_node, u64::from((method, cut) != (PUSH, Cut::HeldBefore)));
+        let slip = user.slips().remove(0);
+        let kept = user.path("slip");
+        std::fs::copy(&slip, &kept).unwrap();
+        match earlier {
+            Some(true) => assert!(std::fs::copy(&slip, noted(&user)).is_ok()),
+            Some(false) => std::fs::rename(&slip, noted(&user)).unwrap(),
+            None => {}
+        }
         actors.push(finish(&net, &user));
         let pushed = &line.calls(PUSH)[before..];
         assert_eq!(pushed.len() as u64, 2 - at_the_node, "what the node has is not sent again");
         assert!(pushed.iter().all(|message| *message == pushed[0]), "the very same bytes: {method} {cut:?}");
+        // Killed with the receipt seen, before the address was recorded or after it.
+        for recorded in [false, true] {
+            std::fs::copy(&kept, &slip).unwrap();
+            if !recorded {
+                std::fs::remove_file(user.home.path().join("config.toml")).unwrap();
+            }
+            assert_eq!(finish(&net, &user), *actors.last().unwrap());
+        }
     }
     // Nobody is killed; the line breaks. An answer alone is not missed, and with a dead line nothing is known.
     for (cut, exit, at_the_node) in [(Cut::AnswerOnly, 0, 1), (Cut::Before, 9, 0), (Cut::After, 9, 1)] {

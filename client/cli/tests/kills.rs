@@ -4,10 +4,12 @@
 mod support;
 
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use support::line::{Cut, Line};
 use support::{Net, Run, User, noise};
 
 /// Two chunks and a bit of an upload.
@@ -153,14 +155,6 @@ fn a_devnet_killed_in_the_middle_of_a_download() {
     assert_eq!(outcome(&net, &alice, &sent, "once-more"), undisturbed());
 }
 
-/// The messages of a user that are on their way.
-fn slips(user: &User) -> usize {
-    let sent = user.home.path().join("journal/local/sent");
-    let chains = std::fs::read_dir(sent).into_iter().flatten().flatten();
-    let files = chains.flat_map(|chain| std::fs::read_dir(chain.path()).into_iter().flatten().flatten());
-    files.filter(|file| file.path().extension().is_some_and(|kind| kind == "json")).count()
-}
-
 #[test]
 fn a_client_killed_while_its_money_is_on_the_way_pays_once() {
     let net = Net::start(&["--providers", "1", "--block-time", "1s"]);
@@ -176,16 +170,16 @@ fn a_client_killed_while_its_money_is_on_the_way_pays_once() {
     let before = had(&bob);
     let again = |args: &[&str], then: u64, later: u64| {
         let mut child = begin(&alice, args);
-        until("a slip", || slips(&alice) == 1);
+        until("a slip", || alice.slips().len() == 1);
         std::thread::sleep(Duration::from_millis(then));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(slips(&alice), 1, "it is still on the way");
+        assert_eq!(alice.slips().len(), 1, "it is still on the way");
         std::thread::sleep(Duration::from_millis(later));
         let run = alice.run(args);
         assert_eq!(run.code, 0, "{}", run.stderr);
         assert!(run.stderr.contains("nothing is sent a second time"), "{}", run.stderr);
-        assert_eq!(slips(&alice), 0);
+        assert_eq!(alice.slips().len(), 0);
     };
     // Killed before the push, while it is made, and after it.
     for (round, then) in [0, 2, 10, 100].into_iter().enumerate() {
@@ -203,4 +197,141 @@ fn a_client_killed_while_its_money_is_on_the_way_pays_once() {
     alice.ok(&["wallet", "send", &whose, "1"]);
     assert_eq!(had(&bob) - before, 5 * whole);
     alice.ok(&["devnet", "check"]);
+}
+
+const PUSH: &str = "Filecoin.MpoolPush";
+const ON_THE_WAY: [(&str, Cut); 3] =
+    [(PUSH, Cut::HeldBefore), (PUSH, Cut::HeldAfter), ("Filecoin.StateSearchMsg", Cut::HeldBefore)];
+
+/// Kills a command while the line holds a call of it.
+fn killed_at(line: &Line, (method, cut): (&str, Cut), user: &User, args: &[&str]) {
+    line.cut(method, cut);
+    let mut child = begin(user, args);
+    line.wait_held();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    line.release();
+    assert_eq!(user.slips().len(), 1, "it is written down");
+}
+
+fn nonce(net: &Net, user: &User) -> u64 {
+    net.rpc("Filecoin.MpoolGetNonce", &json!([user.address()])).as_u64().unwrap()
+}
+
+/// The journal of a put that has not registered yet, and what it says.
+fn journal(user: &User) -> (PathBuf, Value) {
+    let folder = user.home.path().join("journal/local");
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let read = |path: PathBuf| Some((path.clone(), serde_json::from_slice::<Value>(&std::fs::read(path).ok()?).ok()?));
+    paths.filter_map(read).find(|(_, job)| job["registered"].is_null() && job["form"] == 1).unwrap()
+}
+
+/// Where builds before this one had the message of a put: in its journal, with or without a slip beside it.
+fn as_earlier_builds_left_it(user: &User, beside: bool) {
+    let (path, mut job) = journal(user);
+    assert!(job.get("pending").is_none(), "it is written down once");
+    let slip = user.slips().remove(0);
+    let said: Value = serde_json::from_slice(&std::fs::read(&slip).unwrap()).unwrap();
+    job["pending"] = json!({"signed": said["signed"], "since": said["since"]});
+    std::fs::write(path, job.to_string()).unwrap();
+    match beside {
+        true => std::fs::rename(&slip, slip.with_file_name("another-name.json")).unwrap(),
+        false => std::fs::remove_file(&slip).unwrap(),
+    }
+}
+
+#[test]
+fn a_put_that_is_killed_around_its_message_registers_once() {
+    let net = Net::start(&["--providers", "1"]);
+    let line = Line::to(&net, &[]);
+    let alice = User::at(line.url());
+    alice.ok(&["init"]);
+    let mut files = 0;
+    for earlier in [None, Some(false), Some(true)] {
+        for moment in ON_THE_WAY {
+            files += 1;
+            let (name, case) = (format!("file{files}"), format!("{moment:?}, {earlier:?}"));
+            alice.write(&name, &noise(1000 + files));
+            let (before, pushed) = (nonce(&net, &alice), line.calls(PUSH).len());
+            killed_at(&line, moment, &alice, &["put", &name]);
+            let at_the_node = nonce(&net, &alice) - before;
+            assert_eq!(at_the_node, u64::from(moment != ON_THE_WAY[0]), "{case}");
+            if let Some(beside) = earlier {
+                as_earlier_builds_left_it(&alice, beside);
+            }
+            let run = alice.run(&["put", &name, "--json"]);
+            let put = run.json()["data"].clone();
+            assert_eq!((run.code, &put["file_id"]), (0, &json!(files)), "{case}: {}", run.stderr);
+            assert!(run.stderr.contains("nothing is sent a second time"), "{case}: {}", run.stderr);
+            assert!(put["registration"]["cid"].is_string(), "{case}: {put}");
+            let pushes = &line.calls(PUSH)[pushed..];
+            assert_eq!(pushes.len() as u64, 2 - at_the_node, "{case}: what the node has is not sent again");
+            assert!(pushes.iter().all(|message| *message == pushes[0]), "{case}: the very same bytes");
+            assert_eq!((nonce(&net, &alice) - before, alice.slips().len()), (1, 0), "{case}");
+        }
+    }
+    assert_eq!(alice.ok(&["ls"])["files"].as_array().unwrap().len(), files);
+
+    // Nobody has what is packed but this machine, and it has been cleared away: what is on the chain is not packed anew.
+    alice.write("note", b"a note");
+    killed_at(&line, ON_THE_WAY[1], &alice, &["put", "note", "--no-store"]);
+    let (path, _) = journal(&alice);
+    std::fs::remove_file(path.with_extension("car")).unwrap();
+    assert_eq!(alice.ok(&["put", "note", "--no-store"])["file_id"], files + 1);
+    assert_eq!(alice.ok(&["ls"])["files"].as_array().unwrap().len(), files + 1);
+}
+
+#[test]
+fn a_put_that_is_killed_once_its_message_is_through_registers_once() {
+    let net = Net::start(&["--providers", "1"]);
+    let line = Line::to(&net, &[]);
+    let alice = User::at(line.url());
+    alice.ok(&["init"]);
+    alice.write("file", b"a file");
+    killed_at(&line, ON_THE_WAY[1], &alice, &["put", "file"]);
+    let (slip, (journal, _)) = (alice.slips().remove(0), journal(&alice));
+    let copies = [(&slip, alice.path("slip")), (&journal, alice.path("journal"))];
+    for (path, copy) in &copies {
+        std::fs::copy(path, copy).unwrap();
+    }
+    let put = alice.ok(&["put", "file"]);
+    let sent = nonce(&net, &alice);
+    // Killed with the receipt seen: the journal does not know of it, or does and the slip is there still.
+    for restored in [&copies[..], &copies[..1]] {
+        for (path, copy) in restored {
+            std::fs::copy(copy, path).unwrap();
+        }
+        let again = alice.ok(&["put", "file"]);
+        assert_eq!((&again["file_id"], &again["registration"]), (&put["file_id"], &put["registration"]));
+        assert_eq!((nonce(&net, &alice), alice.slips().len()), (sent, 0));
+    }
+    assert_eq!(alice.ok(&["ls"])["files"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_update_that_is_killed_is_the_same_update_whoever_wrote_meanwhile() {
+    let net = Net::start(&["--providers", "1"]);
+    let line = Line::to(&net, &[]);
+    let (alice, bob) = (User::at(line.url()), User::on(&net));
+    alice.ok(&["init"]);
+    bob.ok(&["init"]);
+    alice.write("file", b"the first");
+    alice.ok(&["put", "file"]);
+    alice.ok(&["grant", "1", &bob.address(), "--rights", "read,write"]);
+    // It was executed, and is the second version, though there is a third one: nothing is sent.
+    alice.write("file", b"the second");
+    killed_at(&line, ON_THE_WAY[1], &alice, &["put", "file", "--update", "1"]);
+    bob.write("file", b"the third");
+    assert_eq!(bob.ok(&["put", "file", "--update", "1"])["version"], 3);
+    let sent = nonce(&net, &alice);
+    assert_eq!(alice.ok(&["put", "file", "--update", "1"])["version"], 2);
+    assert_eq!((nonce(&net, &alice), alice.slips().len()), (sent, 0));
+    // It was not, and can have no effect on the version that is there now: it is made anew, once.
+    alice.write("file", b"the fifth");
+    killed_at(&line, ON_THE_WAY[0], &alice, &["put", "file", "--update", "1"]);
+    bob.write("file", b"the fourth");
+    assert_eq!(bob.ok(&["put", "file", "--update", "1"])["version"], 4);
+    assert_eq!(alice.ok(&["put", "file", "--update", "1"])["version"], 5);
+    assert_eq!(alice.slips().len(), 0);
+    assert_eq!(alice.ok(&["put", "file", "--update", "1"])["version"], 5, "and is there");
 }

@@ -23,12 +23,14 @@ pub struct Call {
     pub value: TokenAmount,
     /// See [`sender::Call::meaning`].
     pub meaning: Option<RawBytes>,
+    /// See [`sender::Call::kept`].
+    pub kept: bool,
 }
 
 impl Call {
     fn new<P: Wire>(method: Method, params: &P) -> Result<Self, ActorError> {
         let params = encode(params).map_err(|why| ActorError::Params { method, why })?;
-        Ok(Self { method, params: RawBytes::new(params), value: TokenAmount::zero(), meaning: None })
+        Ok(Self { method, params: RawBytes::new(params), value: TokenAmount::zero(), meaning: None, kept: false })
     }
 
     fn with_value(self, value: TokenAmount) -> Self {
@@ -80,6 +82,11 @@ impl Call {
         Ok(Self { meaning: Some(meaning), ..self })
     }
 
+    /// Keeps its slip until [`sender::Sender::forget`]: sent again before that, it is still the same message.
+    pub fn kept(self) -> Self {
+        Self { kept: true, ..self }
+    }
+
     /// Offers a reward, funded with `value`.
     pub fn create_bounty(terms: Terms, value: TokenAmount) -> Result<Self, ActorError> {
         Ok(Self::new(Method::CreateBounty, &CreateBountyParams { terms })?.with_value(value))
@@ -116,6 +123,7 @@ impl Call {
             .with_value(self.value.clone())
             .with_params(self.params.clone())
             .with_meaning(self.meaning.clone())
+            .kept(self.kept)
     }
 
     /// Decodes what the method returned.

@@ -3,12 +3,11 @@
 use bauta_abi::{Wire, WireError};
 use fvm_ipld_encoding::{BytesDe, from_slice};
 use fvm_shared::address::Protocol;
-use fvm_shared::clock::ChainEpoch;
 
 use super::{Actor, ActorError, Call, Rejection, contract};
-use crate::message::{SignedMessage, draft, eth};
+use crate::message::{draft, eth};
 use crate::node::json::TipsetKey;
-use crate::sender::{self, Cost, SendError, Sender, Sent, Watch};
+use crate::sender::{self, Cost, SendError, Sender, Sent, Slip, Watch};
 
 /// A call that was executed, and what it returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +38,8 @@ impl Actor {
         let wrapped = sender::Call::new(self.address(), eth::INVOKE_CONTRACT)
             .with_value(plain.value)
             .with_params(eth::params(&invocation))
-            .with_meaning(plain.meaning);
+            .with_meaning(plain.meaning)
+            .kept(plain.kept);
         Ok((wrapped, true))
     }
 
@@ -60,21 +60,30 @@ impl Actor {
         }
     }
 
-    /// Goes on with a call that was signed before; see [`Sender::resume`].
-    pub async fn resume<R: Wire>(
+    /// Goes on with a call that an earlier run has sent, and sends nothing new; see [`Sender::go_on`].
+    pub async fn go_on<R: Wire>(
         &self,
         sender: &Sender,
         call: &Call,
-        signed: &SignedMessage,
-        since: ChainEpoch,
         watch: &dyn Watch,
-    ) -> Result<Done<R>, ActorError> {
-        let wrapped = signed.message.method_num == eth::INVOKE_CONTRACT;
+    ) -> Result<Option<Done<R>>, ActorError> {
+        let (message, wrapped) = self.form(sender, call).await?;
         // It was executed, or nobody knows: there is nothing to ask for.
-        let sent = sender.resume(signed, since, watch).await.map_err(|error| told(call, error))?;
+        let Some(sent) = sender.go_on(&message, watch).await.map_err(|error| told(call, error))? else {
+            return Ok(None);
+        };
         let sent = unwrapped(call, wrapped, sent)?;
-        let value = call.returned(&sent.receipt.return_data)?;
-        Ok(Done { value, sent })
+        Ok(Some(Done { value: call.returned(&sent.receipt.return_data)?, sent }))
+    }
+
+    /// Whether an earlier run has signed a message for a call; see [`Sender::has_left`].
+    pub async fn has_left(&self, sender: &Sender, call: &Call) -> Result<bool, ActorError> {
+        Ok(sender.has_left(&self.form(sender, call).await?.0)?)
+    }
+
+    /// Takes a call's message over from where an earlier build wrote it down; see [`Sender::adopt`].
+    pub async fn adopt(&self, sender: &Sender, call: &Call, slip: Slip) -> Result<(), ActorError> {
+        Ok(sender.adopt(&self.form(sender, call).await?.0, slip)?)
     }
 
     /// What a call costs at most; nothing is signed.

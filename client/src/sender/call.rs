@@ -22,12 +22,14 @@ pub struct Call {
     pub params: RawBytes,
     /// What of the params makes two calls the same, where some of them follow from the hour; the params themselves without it. It is not sent.
     pub meaning: Option<RawBytes>,
+    /// Whether its slip stays when its receipt has been seen, until [`Sender::forget`](super::Sender::forget): for who writes down what came of it.
+    pub kept: bool,
 }
 
 impl Call {
     /// A call without value and params.
     pub fn new(to: Address, method: u64) -> Self {
-        Self { to, method, value: TokenAmount::zero(), params: RawBytes::default(), meaning: None }
+        Self { to, method, value: TokenAmount::zero(), params: RawBytes::default(), meaning: None, kept: false }
     }
 
     /// Sends money along.
@@ -45,6 +47,12 @@ impl Call {
     /// Says what makes it the same as another one, for [`Sender::send`](super::Sender::send) with slips.
     pub fn with_meaning(mut self, meaning: Option<RawBytes>) -> Self {
         self.meaning = meaning;
+        self
+    }
+
+    /// Keeps its slip until [`Sender::forget`](super::Sender::forget): sent again before that, it is still the same message.
+    pub fn kept(mut self, kept: bool) -> Self {
+        self.kept = kept;
         self
     }
 }

@@ -95,6 +95,9 @@ pub enum SendError {
     /// Whoever watches said no; nothing was sent.
     #[error("stopped before anything was sent: {0}")]
     Stopped(String),
+    /// What is to be sent must not be sent twice, and the sender writes nothing down; nothing was sent.
+    #[error("the sender writes no messages down (`Sender::with_slips`), so what is begun could not be gone on with")]
+    NoSlips,
     /// The message could not be written down; nothing was sent.
     #[error(transparent)]
     Slip(#[from] FileError),

@@ -3,15 +3,76 @@
 use cid::Cid;
 use fvm_shared::clock::ChainEpoch;
 
-use super::{SendError, Sender, Sent, Watch};
+use super::{Call, SendError, Sender, Sent, Slip, Slips, Watch};
+use crate::home::{FileError, Lock};
 use crate::message::{Message, SignedMessage};
 
 impl Sender {
+    /// Goes on with a call whose message an earlier run has signed and not seen the end of, and sends nothing new: none where there is no such
+    /// message, or it can never have an effect any more.
+    ///
+    /// Errors: as [`Sender::resume`].
+    pub async fn go_on(&self, call: &Call, watch: &dyn Watch) -> Result<Option<Sent>, SendError> {
+        self.check_network().await?;
+        let Some(slips) = &self.slips else { return Ok(None) };
+        let name = Slips::name(&self.address(), call);
+        let _mine = self.take(slips, &name)?;
+        self.left(slips, &name, call.kept, watch).await
+    }
+
+    /// Whether an earlier run has signed a message for this call, as far as is written down.
+    pub fn has_left(&self, call: &Call) -> Result<bool, SendError> {
+        let Some(slips) = &self.slips else { return Ok(false) };
+        Ok(slips.read(&Slips::name(&self.address(), call))?.is_some())
+    }
+
+    /// Takes a call's message over from where an earlier build wrote it down.
+    ///
+    /// Errors: NoSlips; Slip.
+    pub fn adopt(&self, call: &Call, slip: Slip) -> Result<(), SendError> {
+        let slips = self.slips.as_ref().ok_or(SendError::NoSlips)?;
+        Ok(slips.adopt(&Slips::name(&slip.signed.message.from, call), slip)?)
+    }
+
+    /// Throws away what is written down of a message, once what came of it is written down elsewhere.
+    pub fn forget(&self, cid: &Cid) -> Result<(), SendError> {
+        Ok(self.slips.iter().try_for_each(|slips| slips.forget_message(cid))?)
+    }
+
+    /// Takes a call for this process, until it is over.
+    pub(super) fn take(&self, slips: &Slips, name: &str) -> Result<Lock, SendError> {
+        slips.take(name).map_err(|error| match error {
+            FileError::Busy(_) => SendError::Stopped("another bauta process is sending the very same".into()),
+            other => other.into(),
+        })
+    }
+
+    /// Sees the message of a name through that the caller has taken.
+    pub(super) async fn left(
+        &self,
+        slips: &Slips,
+        name: &str,
+        kept: bool,
+        watch: &dyn Watch,
+    ) -> Result<Option<Sent>, SendError> {
+        let Some(slip) = slips.read(name)? else { return Ok(None) };
+        watch.continued(&slip.signed.cid());
+        let sent = match self.resume(&slip.signed, slip.since, watch).await {
+            Ok(sent) => Some(sent),
+            Err(error) if error.can_never_be() => None,
+            Err(error) => return Err(error),
+        };
+        if sent.is_none() || !kept {
+            slips.forget(name)?;
+        }
+        Ok(sent)
+    }
+
     /// Continues with a message that was signed before, by this process or an earlier one: looks it up, hands it over if no node knows it,
-    /// and waits. The same signed bytes can be executed only once, so this never does a thing twice.
+    /// and waits. The same signed bytes can be executed only once, so this never does a thing twice. Its slip, if it has one, stays.
     ///
     /// `since` is an epoch before it was signed. Errors: as [`Sender::send`]; Refused with `nonce too low`: another message took its
-    /// nonce, so it can never be executed.
+    /// nonce, so it can never be executed; Forgotten: the node does not tell which one did.
     pub async fn resume(
         &self,
         signed: &SignedMessage,
@@ -19,13 +80,7 @@ impl Sender {
         watch: &dyn Watch,
     ) -> Result<Sent, SendError> {
         self.check_network().await?;
-        let sent = self.see_through(signed, since, watch).await;
-        if let Some(slips) = &self.slips
-            && sent.as_ref().map_or_else(SendError::can_never_be, |_| true)
-        {
-            slips.forget_message(&signed.cid())?;
-        }
-        sent
+        self.see_through(signed, since, watch).await
     }
 
     /// Sees the messages of this sender through that earlier runs have left on their way, of those that `chosen` chooses. What can never
@@ -41,11 +96,13 @@ impl Sender {
         let mut settled = Vec::new();
         for (name, slip) in left {
             let _mine = slips.take(&name)?;
-            match self.resume(&slip.signed, slip.since, watch).await {
-                Ok(sent) => settled.push(sent),
-                Err(error) if error.can_never_be() => {}
+            let sent = match self.resume(&slip.signed, slip.since, watch).await {
+                Ok(sent) => Some(sent),
+                Err(error) if error.can_never_be() => None,
                 Err(error) => return Err(error),
-            }
+            };
+            slips.forget(&name)?;
+            settled.extend(sent);
         }
         Ok(settled)
     }

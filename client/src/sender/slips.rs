@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::Call;
 use crate::home::{FileError, Home, Lock, create_private_folder, read_private, remove, replace_private, sweep};
-use crate::message::SignedMessage;
+use crate::message::{Message, SignedMessage};
 use crate::network::Network;
 use crate::node::{Node, NodeError, chain_name};
 
@@ -119,9 +119,28 @@ impl Slips {
         replace_private(&self.path(name), &text)
     }
 
+    /// Writes a slip for a message that was written down elsewhere. Another message that has the name already stays: it was made when the one
+    /// from elsewhere was over.
+    pub(super) fn adopt(&self, name: &str, slip: Slip) -> Result<(), FileError> {
+        let cid = slip.signed.cid();
+        if self.read(name)?.is_none() {
+            self.write(name, slip)?;
+        }
+        let twice = self.all()?.into_iter().filter(|(other, slip)| other != name && slip.signed.cid() == cid);
+        twice.map(|(other, _)| other).try_for_each(|other| self.forget(&other))
+    }
+
     /// Throws a slip away.
     pub(super) fn forget(&self, name: &str) -> Result<(), FileError> {
         remove(&self.path(name))
+    }
+
+    /// The messages on their way that `chosen` chooses, whoever has signed them.
+    ///
+    /// Errors: the folder or a slip cannot be read.
+    pub fn find(&self, chosen: impl Fn(&Message) -> bool) -> Result<Vec<Slip>, FileError> {
+        let all = self.all()?.into_iter().map(|(_, slip)| slip);
+        Ok(all.filter(|slip| chosen(&slip.signed.message)).collect())
     }
 
     /// Every slip and its name.
@@ -144,7 +163,7 @@ impl Slips {
     }
 
     /// Throws away the slip of a message, if there is one.
-    pub(super) fn forget_message(&self, cid: &Cid) -> Result<(), FileError> {
+    pub(crate) fn forget_message(&self, cid: &Cid) -> Result<(), FileError> {
         self.all()?.iter().filter(|(_, slip)| slip.signed.cid() == *cid).try_for_each(|(name, _)| self.forget(name))
     }
 }

@@ -79,7 +79,7 @@ pub struct Job {
     pub skipped: Vec<Skipped>,
     /// One entry a provider.
     pub deals: Vec<DealEntry>,
-    /// The message that registers, from before it is pushed until it is executed.
+    /// The message that registers, as earlier builds noted it here; what is sent now has a slip.
     pub pending: Option<Slip>,
     /// The end of it.
     pub registered: Option<Registered>,
@@ -94,6 +94,7 @@ struct Form {
     #[serde(default)]
     skipped: Vec<(PathBuf, String)>,
     deals: Vec<DealForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<Slip>,
     registered: Option<Registered>,
 }

@@ -1,18 +1,17 @@
-//! The registration: one message, written down before it is pushed, and found again by its CID or by what it did.
-
-use std::sync::Mutex;
+//! The registration: one message, whose slip tells of it until the job's journal tells what came of it.
+//!
+//! Slip, push, receipt, journal, slip thrown away: whoever continues after any of them finds the slip, or the end in the journal. The chain
+//! itself is asked as well, by the file's key, before a message is made anew.
 
 use bauta_abi::{FileId, FileSpec, RegisterFileReturn, UpdateFileReturn};
+use cid::Cid;
+use fvm_shared::address::Address;
 
 use super::job::{Job, Registered};
 use super::{Request, Store, StoreError, Watch};
 use crate::access::actor_id;
 use crate::actor::{ActorError, Call, Done};
-use crate::message::SignedMessage;
-use crate::node::Waiting;
-use crate::sender::{self, Cost, Sent, Slip};
-use fvm_shared::address::Address;
-use fvm_shared::clock::ChainEpoch;
+use crate::sender::{self, SendError, Sent};
 
 impl Store<'_> {
     /// Registers the file, or finds out that it is.
@@ -23,18 +22,70 @@ impl Store<'_> {
         request: &Request,
         watch: &dyn Watch,
     ) -> Result<Registered, StoreError> {
-        if let Some(registered) = &job.registered {
-            return Ok(registered.clone());
-        }
-        let file = job.file.clone().expect("packed before it is registered");
-        let registered = match self.found(&file, request).await? {
-            Some(found) => found,
-            None => self.send(name, job, &file, request, watch).await?,
+        let registered = match &job.registered {
+            Some(registered) => registered.clone(),
+            None => {
+                let file = job.file.clone().expect("packed before it is registered");
+                let registered = self.registered(&file, request, watch).await?;
+                job.registered = Some(registered.clone());
+                self.outbox.save(name, job)?;
+                registered
+            }
         };
-        job.registered = Some(registered.clone());
-        job.pending = None;
-        self.outbox.save(name, job)?;
+        // The journal tells the end of it.
+        if let Some(cid) = registered.message.as_ref().and_then(|cid| cid.parse().ok()) {
+            self.forget(&cid)?;
+        }
         Ok(registered)
+    }
+
+    /// Goes on with the message of an earlier run, or finds what it did, or sends one.
+    async fn registered(
+        &self,
+        file: &FileSpec,
+        request: &Request,
+        watch: &dyn Watch,
+    ) -> Result<Registered, StoreError> {
+        let call = self.call(file, request).await?;
+        match self.sent(&call, request.update, true, watch).await {
+            Ok(Some(registered)) => return Ok(registered),
+            Ok(None) => {}
+            Err(StoreError::Actor(ActorError::Send(error))) => {
+                let SendError::Forgotten { cid, .. } = *error else { return Err(ActorError::Send(error).into()) };
+                // The node cannot tell what became of the message; the registry can, if it is there.
+                let Some(found) = self.found(file, request).await? else { return Err(ActorError::Send(error).into()) };
+                self.forget(&cid)?;
+                return Ok(found);
+            }
+            Err(error) => return Err(error),
+        }
+        if let Some(found) = self.found(file, request).await? {
+            return Ok(found);
+        }
+        let sent = self.sent(&call, request.update, false, watch).await?;
+        Ok(sent.expect("what is sent anew is sent"))
+    }
+
+    /// Whether a message that an earlier run has signed may still register what the job has packed.
+    pub(super) async fn is_on_its_way(&self, job: &Job, request: &Request) -> Result<bool, StoreError> {
+        let Some(file) = &job.file else { return Ok(false) };
+        let call = self.call(file, request).await?;
+        Ok(self.actor.has_left(self.sender, &call).await?)
+    }
+
+    /// Makes a slip of the message that an earlier build has noted in the job's journal.
+    pub(super) async fn adopt(&self, name: &str, job: &mut Job, request: &Request) -> Result<(), StoreError> {
+        let (Some(slip), Some(file)) = (&job.pending, &job.file) else { return Ok(()) };
+        if job.registered.is_none() {
+            let call = self.call(file, request).await?;
+            self.actor.adopt(self.sender, &call, slip.clone()).await?;
+        }
+        job.pending = None;
+        Ok(self.outbox.save(name, job)?)
+    }
+
+    fn forget(&self, cid: &Cid) -> Result<(), StoreError> {
+        Ok(self.sender.forget(cid).map_err(ActorError::from)?)
     }
 
     /// Looks for the file on the chain: its key is new with every packing, so its commitment is the file's fingerprint.
@@ -51,61 +102,28 @@ impl Store<'_> {
         Ok(same.map(|(id, record)| of(*id, record.version)))
     }
 
-    async fn send(
+    /// Sends the call, or goes only on with what was sent.
+    async fn sent(
         &self,
-        name: &str,
-        job: &mut Job,
-        file: &FileSpec,
-        request: &Request,
+        call: &Call,
+        update: Option<FileId>,
+        only_on: bool,
         watch: &dyn Watch,
-    ) -> Result<Registered, StoreError> {
-        if let Some(pending) = job.pending.clone() {
-            match self.resume(&pending, file, request, watch).await {
-                Err(StoreError::Actor(error)) if can_never_be(&error) => {
-                    job.pending = None;
-                    self.outbox.save(name, job)?;
-                }
-                other => return other,
-            }
-        }
-        let call = self.call(file, request).await?;
-        let since = self.actor.node().chain_head().await?.height - 1;
-        let journal = Journal { store: self, name, job: Mutex::new(job), since, watch };
-        match request.update {
-            None => Ok(first(self.actor.send(self.sender, &call, &journal).await?)?),
-            Some(id) => Ok(updated(id, self.actor.send(self.sender, &call, &journal).await?)),
-        }
-    }
-
-    async fn resume(
-        &self,
-        pending: &Slip,
-        file: &FileSpec,
-        request: &Request,
-        watch: &dyn Watch,
-    ) -> Result<Registered, StoreError> {
-        let call = self.call(file, request).await?;
-        let (signed, since) = (&pending.signed, pending.since);
-        let watch: &dyn sender::Watch = watch;
-        match request.update {
-            None => Ok(first(self.actor.resume(self.sender, &call, signed, since, watch).await?)?),
-            Some(id) => Ok(updated(id, self.actor.resume(self.sender, &call, signed, since, watch).await?)),
-        }
+    ) -> Result<Option<Registered>, StoreError> {
+        let (actor, sender, watch): (_, _, &dyn sender::Watch) = (self.actor, self.sender, watch);
+        Ok(match (update, only_on) {
+            (None, true) => actor.go_on(sender, call, watch).await?.map(first).transpose()?,
+            (None, false) => Some(first(actor.send(sender, call, watch).await?)?),
+            (Some(id), true) => actor.go_on(sender, call, watch).await?.map(|done| updated(id, done)),
+            (Some(id), false) => Some(updated(id, actor.send(sender, call, watch).await?)),
+        })
     }
 
     async fn call(&self, file: &FileSpec, request: &Request) -> Result<Call, StoreError> {
-        let Some(id) = request.update else { return Ok(Call::register_file(vec![file.clone()])?) };
+        let Some(id) = request.update else { return Ok(Call::register_file(vec![file.clone()])?.kept()) };
         let record = self.actor.file(id).await?.ok_or(StoreError::NoSuchFile(id))?;
-        Ok(Call::update_file(id, record.version, file.clone())?)
-    }
-}
-
-/// Whether a message that was signed will never have an effect: it was executed and failed, or another one took its nonce.
-fn can_never_be(error: &ActorError) -> bool {
-    match error {
-        ActorError::Rejected(rejection) => rejection.executed.is_some(),
-        ActorError::Send(error) => error.can_never_be(),
-        _ => false,
+        // It is the same update whatever version it was meant to follow.
+        Ok(Call::update_file(id, record.version, file.clone())?.meaning(&(id, file))?.kept())
     }
 }
 
@@ -128,31 +146,5 @@ fn registered(file: FileId, version: u64, sent: &Sent) -> Registered {
         message: Some(sent.cid.to_string()),
         gas_used: Some(sent.receipt.gas_used),
         epoch: Some(sent.height),
-    }
-}
-
-/// Writes the message down before it can reach the chain.
-struct Journal<'a> {
-    store: &'a Store<'a>,
-    name: &'a str,
-    job: Mutex<&'a mut Job>,
-    since: ChainEpoch,
-    watch: &'a dyn Watch,
-}
-
-impl sender::Watch for Journal<'_> {
-    fn priced(&self, cost: &Cost) -> Result<(), String> {
-        self.watch.priced(cost)
-    }
-
-    fn before_push(&self, signed: &SignedMessage) -> Result<(), String> {
-        self.watch.before_push(signed)?;
-        let mut job = self.job.lock().map_err(|_| "the journal is broken".to_string())?;
-        job.pending = Some(Slip { signed: signed.clone(), since: self.since });
-        self.store.outbox.save(self.name, &job).map_err(|e| e.to_string())
-    }
-
-    fn waiting(&self, progress: Waiting) {
-        self.watch.waiting(progress);
     }
 }

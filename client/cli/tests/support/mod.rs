@@ -208,6 +208,13 @@ impl User {
         self.ok(&["wallet", "default"])["address"].as_str().unwrap().into()
     }
 
+    /// The messages that are on their way, as files.
+    pub fn slips(&self) -> Vec<PathBuf> {
+        let sent = self.home.path().join("journal/local/sent");
+        let inside = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
+        inside(sent).flat_map(inside).filter(|path| path.extension().is_some_and(|kind| kind == "json")).collect()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.work.path().join(name)
     }

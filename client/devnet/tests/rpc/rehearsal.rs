@@ -6,9 +6,10 @@ use std::sync::Arc;
 use bauta_abi::{BountyId, CreateBountyReturn, EPOCH_NEVER, FileSpec, GrantSpec, RegisterFileReturn, Rights, Terms};
 use bauta_client::actor::{Actor, Call};
 use bauta_client::deploy::Deployment;
+use bauta_client::home::Home;
 use bauta_client::network::Network;
 use bauta_client::node::{Node, Rehearsal};
-use bauta_client::sender::{Sender, Silent};
+use bauta_client::sender::{Sender, Silent, Slips};
 use bauta_devnet::genesis::account_key;
 use cid::Cid;
 use cid::multihash::Multihash;
@@ -62,10 +63,12 @@ async fn what_is_rehearsed_has_the_published_shapes_and_happens_to_nobody() {
 
     let rehearsal = Arc::new(Rehearsal::new(real.clone()));
     let node: Arc<dyn Node> = rehearsal.clone();
-    let sender = Sender::new(node.clone(), me.clone(), Network::Local);
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path());
+    let slips = Slips::of(&home, &*real, &Network::Local).await.unwrap();
+    let sender = Sender::new(node.clone(), me.clone(), Network::Local).with_slips(slips);
     let actor = Actor::new(node, installed);
-    let journals = tempfile::tempdir().unwrap();
-    let deployment = Deployment::at(journals.path());
+    let deployment = Deployment::of(&home, &*real, &Network::Local).await.unwrap();
     // On a network without the EVM the estimate says no, which is as far as a rehearsal goes.
     let _ = deployment.run(&sender, &Silent).await;
 

@@ -185,6 +185,53 @@ async fn two_processes_get_nonces_of_their_own_and_do_not_send_the_very_same_at_
     two.send(&call(), &Silent).await.expect("sent");
 }
 
+/// Whoever writes down what came of a message has its slip until that is done.
+#[tokio::test]
+async fn a_kept_slip_stays_until_it_is_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (chain, sender) = start(Faults::default());
+    let sender = sender.with_slips(Slips::at(folder.path()));
+    let (kept, told) = (call().kept(true), Told::default());
+    assert!(sender.go_on(&kept, &told).await.expect("nothing").is_none());
+    let sent = sender.send(&kept, &told).await.expect("sent");
+    assert!(sender.has_left(&kept).expect("read"));
+    assert_eq!(sender.send(&kept, &told).await.expect("the same").cid, sent.cid);
+    assert_eq!(sender.go_on(&kept, &told).await.expect("the same").expect("there").cid, sent.cid);
+    assert_eq!((pushes(&chain), slips_in(&folder).len(), told.count()), (1, 1, 2));
+    sender.forget(&sent.cid).expect("forgotten");
+    assert_eq!(slips_in(&folder).len(), 0);
+    assert_ne!(sender.send(&kept, &told).await.expect("a second one").cid, sent.cid);
+    // What can never be is not kept, and not made anew by who only goes on.
+    let (chain, sender) = start(Faults { exit_code: 16, ..lost() });
+    let sender = sender.with_slips(Slips::at(folder.path()));
+    let other = kept.with_value(TokenAmount::from_atto(6));
+    sender.send(&other, &Silent).await.expect_err("nobody knows");
+    let (chain, sender) = start_again(&chain, Faults { exit_code: 16, ..Faults::default() });
+    let sender = sender.with_slips(Slips::at(folder.path()));
+    assert!(sender.go_on(&other, &Silent).await.expect("over").is_none());
+    assert_eq!((pool(&chain), sender.has_left(&other).expect("read")), (1, false));
+}
+
+#[tokio::test]
+async fn what_an_earlier_build_wrote_down_elsewhere_is_the_same_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slips = Slips::at(folder.path());
+    let (chain, sender) = start(Faults::default());
+    let journal = Journal { stop_at_push: true, ..Journal::default() };
+    sender.send(&call(), &journal).await.expect_err("stopped");
+    let slip = Slip { signed: journal.signed.lock().expect("done")[0].clone(), since: 0 };
+    assert!(matches!(sender.adopt(&call(), slip.clone()), Err(SendError::NoSlips)));
+    // It may have a slip already, by another name.
+    slips.write("another", slip.clone()).expect("written");
+    let sender = sender.with_slips(slips.clone());
+    for _ in 0..2 {
+        sender.adopt(&call(), slip.clone()).expect("adopted");
+        assert_eq!(slips_in(&folder), [format!("{}.json", Slips::name(&sender.address(), &call()))]);
+    }
+    let sent = sender.send(&call(), &Silent).await.expect("sent");
+    assert_eq!((sent.cid, pushes(&chain), slips_in(&folder).len()), (slip.signed.cid(), 1, 0));
+}
+
 #[test]
 fn calls_are_the_same_by_what_they_mean() {
     let me = Address::new_id(7);
