@@ -8,7 +8,7 @@ use bauta_devnet::chain::Keep;
 use bauta_devnet::genesis::account_key;
 use serde_json::{Value, json};
 
-use super::{chain_with_actor, fill, genesis, many, ms, register, registration};
+use super::{chain_with_actor, fill, many, ms, register, registration};
 
 /// Files in the largest state, and how far one measurement is from the next.
 const SIZES: [u64; 4] = [0, 10_000, 100_000, 1_000_000];
