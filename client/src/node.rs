@@ -36,6 +36,7 @@ pub use devnet::{
     Telling,
 };
 pub use error::NodeError;
+pub(crate) use error::words;
 pub use http::{HttpNode, HttpSettings};
 pub use rehearsal::{Asked, Rehearsal, Rehearsed};
 pub use sectors::{ProvenSector, SectorLife};

@@ -27,7 +27,7 @@ impl Node for Canned {
         let zero = json!({"Message": null, "GasUsed": "0", "BaseFeeBurn": "0", "OverEstimationBurn": "0", "MinerPenalty": "0",
             "MinerTip": "0", "Refund": "0", "TotalCost": "0"});
         Ok(
-            json!({"MsgCid": cid, "Msg": params[0], "GasCost": zero, "ExecutionTrace": null, "Error": "broken", "Duration": 1,
+            json!({"MsgCid": cid, "Msg": params[0], "GasCost": zero, "ExecutionTrace": null, "Error": format!("broken\n (RetCode={})", self.exit), "Duration": 1,
             "MsgRct": {"ExitCode": self.exit, "Return": STANDARD.encode(&self.returned), "GasUsed": 1, "EventsRoot": null}}),
         )
     }
@@ -54,6 +54,7 @@ async fn a_no_names_method_code_and_sentence() {
         assert_eq!(error.exit(), Some(*exit));
         let text = error.to_string();
         assert!(text.contains("GetFile") && text.contains(exit.sentence()) && text.contains("broken"), "{text}");
+        assert!(!text.contains("RetCode"), "the code is told once: {text}");
     }
     let (_, actor) = actor(4, vec![]);
     assert!(actor.file(1).await.unwrap_err().to_string().contains("no actor at this address"));

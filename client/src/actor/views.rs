@@ -8,8 +8,8 @@ use num_traits::Zero;
 
 use super::{Actor, ActorError, Rejection};
 use crate::message::draft;
-use crate::node::NodeError;
 use crate::node::json::TipsetKey;
+use crate::node::{NodeError, words};
 
 /// Who asks: the account that burnt funds go to is on every network, and views do not look at the caller.
 const READER: Address = Address::new_id(99);
@@ -114,7 +114,7 @@ impl Actor {
             return Err(Rejection {
                 method: name.into(),
                 code: receipt.exit_code,
-                message: answer.error,
+                message: words(&answer.error).to_owned(),
                 executed: None,
             }
             .into());

@@ -98,13 +98,17 @@ fn exit_number(rest: &str) -> Option<u32> {
     if is_label { digits.parse().ok() } else { None }
 }
 
+/// What the VM says of a message that failed, without the exit code that Lotus appends: `WORDS (RetCode=N)`.
+pub(crate) fn words(error: &str) -> &str {
+    error.rsplit_once("(RetCode=").map_or(error, |(words, _)| words).trim()
+}
+
 /// Why it failed, out of the node's sentence: what the VM says, and with which reason a contract reverts; else all of it.
 ///
 /// Lotus: `… (exit=[N], revert reason=[WHY], vm error=[WORDS (RetCode=N)])`, without a reason where no contract is called.
 fn reason(message: &str) -> String {
     let Some((before, rest)) = message.split_once("vm error=[") else { return message.trim().to_string() };
-    let words = rest.rsplit_once(']').map_or(rest, |(words, _)| words).trim();
-    let words = words.rsplit_once("(RetCode=").map_or(words, |(words, _)| words).trim();
+    let words = words(rest.rsplit_once(']').map_or(rest, |(words, _)| words));
     let reverted = before.split_once("revert reason=[").and_then(|(_, reason)| reason.rsplit_once(']'));
     match reverted.map(|(reason, _)| reason).filter(|reason| *reason != "none") {
         Some(reason) if words.is_empty() => reason.to_string(),
