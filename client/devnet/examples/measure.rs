@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release -p bauta_devnet --example measure -- [PART…]
 //!
-//! Parts: start, rate, latency, half-year, growth, bytes, busy; all of them without any. And week, only when named.
+//! Parts: start, rate, latency, half-year, growth, bytes, busy, crowd; all of them without any. And week, only when named.
 //! `BAUTA_BUNDLE` names an official bundle. Figures are of this machine as it is now: run it on a quiet one.
 //! `MEASURE_SMALL=1` takes small numbers, to see that it works.
 
@@ -57,6 +57,7 @@ fn main() -> Result<()> {
     part("growth", &|| on_large_stack(states::growth))?;
     part("bytes", &|| on_large_stack(states::bytes))?;
     part("busy", &|| on_large_stack(states::busy))?;
+    part("crowd", &|| runtime.block_on(states::crowd()))?;
     if !asked.is_empty() {
         part("week", &|| on_large_stack(states::week))?;
     }

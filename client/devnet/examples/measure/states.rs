@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bauta_devnet::chain::Keep;
 use bauta_devnet::genesis::account_key;
+use bauta_devnet::{Config, spawn};
+use fvm_shared::address::Address;
+use fvm_shared::econ::TokenAmount;
 use serde_json::{Value, json};
 
 use super::{chain_with_actor, fill, many, ms, register, registration};
@@ -103,20 +106,26 @@ pub fn bytes() -> Result<Value> {
     }))
 }
 
-/// A week of one-second tipsets in which nothing happens, with what is kept by default: how large the database is as it
-/// goes on, what of it is in use, and what a tipset takes.
+/// A week of one-second tipsets, one in thirty with a message, with what is kept by default: how large the database is as it goes on, what of it
+/// is in use, and what a tipset takes.
 pub fn week() -> Result<Value> {
     let folder = tempfile::tempdir()?;
-    let (mut chain, _) = chain_with_actor(Some(folder.path()))?;
+    let (mut chain, actor) = chain_with_actor(Some(folder.path()))?;
+    let key = account_key(0);
     // A process that is asked once a second waits for the disk each time; here for a hundred together.
     chain.be_synced_by_others();
     let days = 7;
-    let (mut rows, mut slowest) = (Vec::new(), Duration::ZERO);
+    let (mut rows, mut slowest, mut messages) = (Vec::new(), Duration::ZERO, 0u64);
     for half_day in 1..=2 * days {
         let begun = Instant::now();
         let count = many(43_200);
         for tipset in 0..count {
             let begun = Instant::now();
+            if tipset % 30 == 0 {
+                let nonce = chain.next_nonce(&key.address())?.context("funded")?;
+                chain.push(registration(&key, &actor, nonce, nonce)?)?;
+                messages += 1;
+            }
             chain.mine_one()?;
             if tipset % 100 == 0 {
                 chain.store().sync()?;
@@ -127,6 +136,7 @@ pub fn week() -> Result<Value> {
         let usage = chain.store().usage()?;
         rows.push(json!({
             "days": f64::from(half_day) / 2.0,
+            "messages": messages,
             "file_bytes": database(folder.path())?,
             "used_bytes": usage.used,
             "page_bytes": usage.pages,
@@ -168,4 +178,44 @@ pub fn busy() -> Result<Value> {
         "tipset_ms": ms(took) / count as f64,
         "live_state_blocks": forgotten.states.live,
     }))
+}
+
+/// What goes through all actors, with 100,000 accounts: how long each keeps the chain.
+pub async fn crowd() -> Result<Value> {
+    let mut genesis = genesis();
+    let accounts = many(100_000);
+    genesis.funded = (0..accounts)
+        .map(|n| {
+            let mut key = [4; 65];
+            key[..8].copy_from_slice(&n.to_be_bytes());
+            Ok((Address::new_secp256k1(&key)?, TokenAmount::from_atto(1)))
+        })
+        .collect::<Result<_>>()?;
+    let begun = Instant::now();
+    let devnet = spawn(Config { genesis, ..Config::default() }).await?;
+    let started = begun.elapsed();
+    let node = devnet.node();
+    let early = json!(node.chain_head().await?.cids);
+    node.devnet_mine(2).await?;
+    let mut found = serde_json::Map::new();
+    found.insert("accounts".into(), json!(accounts));
+    found.insert("start_ms".into(), json!(ms(started)));
+    for (name, params) in [
+        ("Devnet.CheckInvariants", json!([])),
+        ("Filecoin.StateVMCirculatingSupplyInternal", json!([null])),
+        ("Filecoin.StateListMiners", json!([early])),
+        ("Filecoin.StateListActors", json!([null])),
+        ("Filecoin.ChainHead", json!([])),
+    ] {
+        let mut took = Vec::new();
+        for _ in 0..5 {
+            let begun = Instant::now();
+            let _ = node.request(name, params.clone()).await;
+            took.push(ms(begun.elapsed()));
+        }
+        took.sort_by(f64::total_cmp);
+        found.insert(name.into(), json!({ "p50_ms": took[2], "max_ms": took[4] }));
+    }
+    devnet.shutdown().await;
+    Ok(Value::Object(found))
 }
