@@ -11,7 +11,7 @@ use fvm_shared::address::Address;
 use fvm_shared::econ::TokenAmount;
 use serde_json::{Value, json};
 
-use super::{chain_with_actor, fill, many, ms, register, registration};
+use super::{chain_with_actor, fill, genesis, many, ms, register, registration};
 
 /// Files in the largest state, and how far one measurement is from the next.
 const SIZES: [u64; 4] = [0, 10_000, 100_000, 1_000_000];
