@@ -57,7 +57,9 @@ pub use store::CarFile;
 pub use stream::FileStream;
 pub use writer::{CarWriter, HEADER, header};
 
-pub(crate) use block::{LEAVES_AT_ONCE, is_leaf, leaf_cids, verify_each};
+#[cfg(test)]
+pub(crate) use block::TOGETHER;
+pub(crate) use block::{MOST_LEAVES_AT_ONCE, is_leaf, leaf_cids, leaves_at_once, verify_each};
 pub(crate) use build::directory_block;
 pub(crate) use layout::Layout;
 pub(crate) use leaves::{Leaf, Leaves, check_leaf};

@@ -70,7 +70,7 @@ pub use merkle::zero_piece;
 pub use part::Part;
 pub use proof::InclusionProof;
 pub use saved::Saved;
-pub use streams::{MESSAGES_AT_ONCE, sha256_each};
+pub use streams::{MESSAGES_AT_ONCE, messages_worth_gathering, sha256_each};
 pub use tree::Tree;
 
 /// Root of a piece's tree: 32 bytes, the two top bits of the last one clear.

@@ -20,6 +20,12 @@ const SAMPLE: usize = 4 * STAGE;
 /// How many messages of one length are best handed over together.
 pub const MESSAGES_AT_ONCE: usize = STREAMS;
 
+/// How many messages of one length a thread should wait for where other threads wait for it: [`MESSAGES_AT_ONCE`] if so many side by side take
+/// at most two thirds of the time that they take two by two; else two.
+pub fn messages_worth_gathering() -> usize {
+    if enough() <= STREAMS * 2 / 3 { STREAMS } else { 2 }
+}
+
 /// Hashes each message with SHA-256. Runs of messages of one length, a multiple of 512 bytes, go through the vector unit side by
 /// side where that is faster here: up to three times as fast as one by one when there are [`MESSAGES_AT_ONCE`]. Two of one length, a
 /// multiple of 64, share the CPU's SHA instructions.

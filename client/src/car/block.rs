@@ -37,7 +37,23 @@ fn cid_from(codec: u64, digest: &[u8; 32]) -> Cid {
 }
 
 /// How many leaves of one size are best named together.
-pub(crate) use bauta_commp::MESSAGES_AT_ONCE as LEAVES_AT_ONCE;
+pub(crate) use bauta_commp::MESSAGES_AT_ONCE as MOST_LEAVES_AT_ONCE;
+
+#[cfg(test)]
+thread_local! {
+    /// What a test wants [`leaves_at_once`] to be on its thread.
+    pub(crate) static TOGETHER: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+}
+
+/// How many leaves are best named or verified by one job: as many as are fastest, or where there are several threads so few that none waits.
+pub(crate) fn leaves_at_once() -> usize {
+    #[cfg(test)]
+    if let Some(together) = TOGETHER.get() {
+        return together;
+    }
+    let alone = std::thread::available_parallelism().is_ok_and(|threads| threads.get() == 1);
+    if alone { MOST_LEAVES_AT_ONCE } else { bauta_commp::messages_worth_gathering() }
+}
 
 /// Names leaves.
 pub(crate) fn leaf_cids(leaves: &[&[u8]]) -> Vec<Cid> {

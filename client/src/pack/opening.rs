@@ -12,6 +12,7 @@ use super::Error;
 use super::error::corrupt;
 use super::extract::restore;
 use super::manifest::{Content, Entry};
+use super::pipeline::FEW;
 use super::pool::{Job, Turn};
 use crate::car::{self, verify_each};
 use crate::crypt::{self, BodyKey, CHUNK, SEALED_CHUNK, TAG};
@@ -128,7 +129,7 @@ impl Job for Work {
 
     fn turn(&self) -> Turn {
         match self {
-            Work::Verify(blocks) if blocks.len() > 1 => Turn::Long,
+            Work::Verify(blocks) if blocks.len() > FEW => Turn::Long,
             _ => Turn::Early,
         }
     }

@@ -24,16 +24,16 @@ use super::output::Output;
 use super::pool::Pool;
 use super::sealing::{Cutter, LEAF, Leaf, Plain, SMALL, Work};
 use super::single::SealedFile;
-use crate::car::{CarWriter, LEAVES_AT_ONCE, Layout, Link, Profile};
+use crate::car::{CarWriter, Layout, Link, MOST_LEAVES_AT_ONCE, Profile, leaves_at_once};
 use crate::crypt::{Envelope, FileKey, MAX_WRAP, Recipient};
 use crate::piece::{CommP, Part};
 
 /// Buffers of whole leaves: those that are named together, and some for what goes on meanwhile.
-const BUFFERS: usize = LEAVES_AT_ONCE + 10;
+const BUFFERS: usize = MOST_LEAVES_AT_ONCE + 10;
 /// Bytes and number of small files under way.
 const SMALL_BYTES: usize = 4 << 20;
 const UNDER_WAY: usize = 512;
-/// As many leaves take about as long one by one as all at once.
+/// As many leaves take about as long two by two as all at once.
 pub(super) const FEW: usize = 8;
 
 /// Something on its way into the CAR, in the order of the files.
@@ -67,6 +67,8 @@ pub(super) struct Pipeline<W: Write> {
     recipients: Arc<[Recipient]>,
     buffers: Vec<Vec<u8>>,
     made: usize,
+    /// Leaves that are named together.
+    together: usize,
     /// Bytes in buffers of other sizes.
     small: usize,
     stages: VecDeque<Stage>,
@@ -112,6 +114,7 @@ impl<W: Write + Seek> Pipeline<W> {
             recipients: recipients.into(),
             buffers: Vec::new(),
             made: 0,
+            together: leaves_at_once(),
             small: 0,
             stages: VecDeque::new(),
             first: 0,

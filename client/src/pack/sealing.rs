@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cid::Cid;
 
+use super::pipeline::FEW;
 use super::pool::{Job, Turn};
 use crate::car::{MAX_FRAME, Profile, leaf_cids};
 use crate::crypt::{self, BodyKey, CHUNK, Envelope, FileKey, Recipient, SEALED_CHUNK, TAG};
@@ -300,7 +301,7 @@ impl Job for Work {
 
     fn turn(&self) -> Turn {
         match self {
-            Work::Name(leaves) if leaves.len() > 1 => Turn::Long,
+            Work::Name(leaves) if leaves.len() > FEW => Turn::Long,
             // The next leaves are named once there are enough; while they are, earlier ones are committed to.
             Work::Commit(..) => Turn::Late,
             _ => Turn::Early,

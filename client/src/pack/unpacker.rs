@@ -12,12 +12,13 @@ use std::sync::Arc;
 use super::Error;
 use super::opening::{Chunks, Plaintext, SmallFile, Work, Worked};
 use super::package::Unread;
+use super::pipeline::FEW;
 use super::pool::Pool;
-use crate::car::{Blocks, LEAVES_AT_ONCE, Leaf, Leaves, check_leaf};
+use crate::car::{Blocks, Leaf, Leaves, MOST_LEAVES_AT_ONCE, check_leaf, leaves_at_once};
 use crate::crypt::{BodyKey, CHUNK, SEALED_CHUNK, plain_size};
 
 /// Bytes of leaves under way: those that are verified together, and some for what goes on meanwhile.
-const LEAF_BYTES: usize = (LEAVES_AT_ONCE + 10) << 20;
+const LEAF_BYTES: usize = (MOST_LEAVES_AT_ONCE + 10) << 20;
 /// The same where they come verified: whoever verifies has as many on the way.
 const VERIFIED_BYTES: usize = 8 << 20;
 /// Small files under way, and their bytes.
@@ -97,6 +98,7 @@ impl Unpacker {
             stages: VecDeque::new(),
             first: 0,
             waiting: Vec::new(),
+            together: leaves_at_once(),
             parts: VecDeque::new(),
             first_part: 0,
             bytes: 0,
@@ -125,6 +127,7 @@ struct Pass<'a> {
     first: u64,
     /// Leaves that wait to be verified together.
     waiting: Vec<(u64, cid::Cid, Vec<u8>)>,
+    together: usize,
     /// What is being decrypted, in order; none means not yet.
     parts: VecDeque<Option<Plaintext>>,
     first_part: u64,
@@ -197,7 +200,7 @@ impl Pass<'_> {
                 }
                 self.waiting.push((self.first + self.stages.len() as u64, cid, bytes));
                 self.stages.push_back(Stage::Verifying);
-                if self.waiting.len() == LEAVES_AT_ONCE {
+                if self.waiting.len() == self.together {
                     self.verify();
                 }
             }
@@ -207,11 +210,10 @@ impl Pass<'_> {
 
     /// Hands out the leaves that wait.
     fn verify(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        if waiting.len() > super::pipeline::FEW {
-            self.unpacker.pool.submit(Work::Verify(waiting));
-        } else {
-            waiting.into_iter().for_each(|leaf| self.unpacker.pool.submit(Work::Verify(vec![leaf])));
+        let each = if self.waiting.len() <= FEW { 2 } else { self.waiting.len() };
+        while !self.waiting.is_empty() {
+            let rest = self.waiting.split_off(each.min(self.waiting.len()));
+            self.unpacker.pool.submit(Work::Verify(std::mem::replace(&mut self.waiting, rest)));
         }
     }
 

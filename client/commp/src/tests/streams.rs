@@ -20,6 +20,7 @@ fn messages_side_by_side_have_the_same_digests() {
             assert_eq!(sha256_each(&messages), digests(&messages), "{count} of {size} bytes");
         }
     }
+    assert!([2, MESSAGES_AT_ONCE].contains(&messages_worth_gathering()));
     // Lengths that change in between.
     let sizes = repeat_n(512, 33).chain([5, 0]).chain(repeat_n(1024, 20)).chain(repeat_n(512, 12));
     let messages: Vec<_> = sizes.enumerate().map(|(i, size)| &bytes[i..][..size]).collect();

@@ -10,7 +10,7 @@ use super::super::Error;
 use super::super::output::Output;
 use super::super::sealing::{Leaf, Work, Worked};
 use super::{FEW, Item, Pipeline, Stage};
-use crate::car::{CarWriter, LEAVES_AT_ONCE, Layout, Link, directory_block};
+use crate::car::{CarWriter, Layout, Link, directory_block};
 
 /// Smaller leaves are not worth a job to commit to.
 const WORTH_A_JOB: usize = 256 << 10;
@@ -82,8 +82,8 @@ impl<W: Write + Seek> Pipeline<W> {
             }
             let waiting = (self.unnamed - self.first) as usize..(self.unjoined - self.first) as usize;
             let joined = |stage: &&Stage| matches!(stage, Stage::Joined(_));
-            let count = self.stages.range(waiting).filter(joined).take(LEAVES_AT_ONCE).count();
-            if count == 0 || (count < LEAVES_AT_ONCE && !all) {
+            let count = self.stages.range(waiting).filter(joined).take(self.together).count();
+            if count == 0 || (count < self.together && !all) {
                 return;
             }
             let mut leaves = Vec::with_capacity(count);
@@ -97,10 +97,10 @@ impl<W: Write + Seek> Pipeline<W> {
                 }
                 self.unnamed += 1;
             }
-            if count <= FEW {
-                leaves.into_iter().for_each(|leaf| self.pool.submit(Work::Name(vec![leaf])));
-            } else {
-                self.pool.submit(Work::Name(leaves));
+            let each = if count <= FEW { 2 } else { count };
+            while !leaves.is_empty() {
+                let rest = leaves.split_off(each.min(leaves.len()));
+                self.pool.submit(Work::Name(replace(&mut leaves, rest)));
             }
         }
     }

@@ -6,7 +6,7 @@ use super::super::manifest::Content;
 use super::super::pool::{Job, Pool, Turn};
 use super::super::sealing::LEAF;
 use super::*;
-use crate::car::{Blocks as _, CarFile, Profile, add_file};
+use crate::car::{Blocks as _, CarFile, MOST_LEAVES_AT_ONCE, Profile, TOGETHER, add_file};
 use crate::crypt::{CHUNK, SEALED_CHUNK, TAG};
 use crate::piece::CommP;
 
@@ -58,7 +58,10 @@ fn every_size_gives_the_car_of_the_plain_way() {
     let leaf_ends = LEAF - header - (per_leaf + 1) * TAG;
     sizes.extend([leaf_ends - 1, leaf_ends, leaf_ends + 1, leaf_ends + TAG, per_leaf * CHUNK, (per_leaf + 1) * CHUNK]);
     sizes.extend([2 * LEAF, 3 * LEAF - header - 48 * TAG, 9 * LEAF + 5, 43 * LEAF + 777]);
-    for size in sizes {
+    // However many leaves go together.
+    let ways = sizes.into_iter().flat_map(|size| [(size, Some(2)), (size, Some(MOST_LEAVES_AT_ONCE))]);
+    for (size, together) in ways {
+        TOGETHER.set(together);
         let plain = bytes(size);
         let (packed, car) = case.sealed(&plain);
         let age = age_in(&car);
