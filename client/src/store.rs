@@ -22,6 +22,7 @@
 
 mod content;
 mod deals;
+mod error;
 pub(crate) mod handout;
 pub(crate) mod job;
 mod register;
@@ -42,14 +43,15 @@ use crate::care::Book;
 use crate::check::Trees;
 use crate::crypt::{self, Recipient};
 use crate::deal::{self, DealError};
-use crate::fetch::{FetchError, Source};
-use crate::home::{FileError, Home, Lock};
-use crate::node::{NodeError, chain_name};
+use crate::fetch::Source;
+use crate::home::{Home, Lock};
+use crate::node::chain_name;
 use crate::pack::{self, Options, Skipped};
 use crate::sender::{self, SendError, Sender};
 use crate::share::{self, ShareError};
 
 pub(crate) use deals::place_of;
+pub use error::StoreError;
 pub use job::{DealEntry, DealProgress, Outbox, Place, Registered};
 
 use job::{Identity, Job};
@@ -144,49 +146,6 @@ impl Stored {
     /// How many providers have the bytes.
     pub fn copies(&self) -> usize {
         self.deals.iter().filter(|deal| deal.has_bytes()).count()
-    }
-}
-
-/// Why something was not stored.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// What is at the path cannot be packed.
-    #[error(transparent)]
-    Pack(#[from] pack::Error),
-    /// The original cannot be read.
-    #[error("{}: {why}", path.display())]
-    Source {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        why: io::Error,
-    },
-    /// Nobody to store it.
-    #[error("nobody to store it with: name a provider with --provider, or register it only with --no-store")]
-    NoProvider,
-    /// Nobody took it; nothing was registered.
-    #[error("no provider took it: {}", .0.iter().map(|(who, why)| format!("{who}: {why}")).collect::<Vec<_>>().join("; "))]
-    NotStored(Vec<(Address, DealError)>),
-    /// The file to be updated is not there.
-    #[error("there is no file {0}")]
-    NoSuchFile(FileId),
-    /// The CAR of an earlier run is gone, and no provider has it.
-    #[error("the packed file of an earlier run is gone and cannot be fetched again: {0}")]
-    CarGone(FetchError),
-    /// Files of our own.
-    #[error(transparent)]
-    Home(#[from] FileError),
-    /// Somebody else's key.
-    #[error(transparent)]
-    Share(#[from] ShareError),
-    /// The chain.
-    #[error(transparent)]
-    Actor(#[from] ActorError),
-}
-
-impl From<NodeError> for StoreError {
-    fn from(error: NodeError) -> Self {
-        Self::Actor(error.into())
     }
 }
 
