@@ -28,6 +28,10 @@ use purse::Purse;
 /// Epochs until a deal begins at the latest: two days, in which it is published and sealed.
 pub const LEAD: ChainEpoch = 2 * 2880;
 
+/// How long an order keeps others of the same sender from counting, while its deal is not on the chain. What they then deposit too much stays the
+/// sender's.
+const HOLD: Duration = Duration::from_secs(30);
+
 /// What is wanted from whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
@@ -154,9 +158,11 @@ pub async fn make(
         sent: None,
         resumed,
     };
+    let mut purse = None;
     if provider.status(agreement.id).await?.is_none() {
-        let purse = Purse { node, sender, home, folder: &folder };
-        if let Some((deposited, sent)) = purse.fill(&name, &agreement.terms, head, watch).await? {
+        let to_fill = Purse { node, sender, home, folder: &folder };
+        let filled = purse.insert(to_fill.fill(&name, &agreement.terms, head, watch).await?);
+        if let Some((deposited, sent)) = filled.deposit.take() {
             (agreed.deposited, agreed.sent) = (deposited, Some(sent));
         }
         let origin = Origin::Http(order.source.clone());
@@ -169,8 +175,15 @@ pub async fn make(
             return Err(error.into());
         }
     }
+    // An order holds the purse until its money is bound, but not for ever: a provider may gather deals before it publishes them.
+    let held = if purse.is_some() { HOLD.min(order.patience) } else { Duration::ZERO };
+    if !agreement.published && is_bound(&provider, node, &agreement, held).await? {
+        agreement.published = true;
+        journal::save(&folder, &name, &agreement)?;
+    }
+    drop(purse);
     let followed = follow(&provider, order, &mut agreed).await;
-    if agreed.deal.is_some() && !agreement.published {
+    if !agreement.published && is_bound(&provider, node, &agreement, Duration::ZERO).await.unwrap_or(false) {
         agreement.published = true;
         journal::save(&folder, &name, &agreement)?;
     }
@@ -178,6 +191,31 @@ pub async fn make(
         journal::forget(&folder, &name)?;
     }
     followed.map(|()| agreed)
+}
+
+/// Waits until the deal is on the chain, where the market holds its money back: true. False where it has failed, or does not come so soon.
+async fn is_bound(
+    provider: &MarketProvider,
+    node: &Arc<dyn Node>,
+    agreement: &Agreement,
+    patience: Duration,
+) -> Result<bool, AgreementError> {
+    let deadline = tokio::time::Instant::now() + patience;
+    loop {
+        // A message that publishes it may be on its way only: what counts is the deal.
+        if let Some(status) = provider.market_status(agreement.id).await?
+            && status.publish_cid.is_some()
+            && let Some(deal) = node.market_deal(status.chain_deal_id).await?
+        {
+            let (found, terms) = (&deal.proposal, &agreement.terms);
+            return Ok((found.piece_cid, found.start_epoch) == (terms.piece_cid, terms.start_epoch));
+        }
+        let failed = provider.status(agreement.id).await?.is_some_and(|status| status.state == DealState::Failed);
+        if failed || tokio::time::Instant::now() >= deadline {
+            return Ok(false);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Asks until the deal is active, has failed, or patience is over.

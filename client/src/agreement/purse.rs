@@ -29,20 +29,28 @@ pub struct Purse<'a> {
     pub folder: &'a Path,
 }
 
+/// A purse in which the money for one agreement is: as long as it is held, nobody else counts what is in there.
+pub struct Filled {
+    /// What was moved in now, and by which message.
+    pub deposit: Option<(TokenAmount, Sent)>,
+    _mine: Lock,
+}
+
 impl Purse<'_> {
     /// Moves in what is lacking for the agreement `name`: no more than its own need, and nothing that the others count on counts for it.
     ///
-    /// A deposit that an earlier run has sent and not seen the end of is seen through before anything is counted.
+    /// A deposit that an earlier run has sent and not seen the end of is seen through before anything is counted. Hold what comes back until the
+    /// deal is on the chain: there the market itself holds its money back, and before others know it, they would count it twice.
     pub async fn fill(
         &self,
         name: &str,
         terms: &DealProposal,
         head: ChainEpoch,
         watch: &dyn Watch,
-    ) -> Result<Option<(TokenAmount, Sent)>, AgreementError> {
+    ) -> Result<Filled, AgreementError> {
         let me = self.sender.address();
         let lock = format!("agreements/{}/purse-{}.lock", self.sender.network().name(), hex::encode(me.to_bytes()));
-        let _mine = Lock::wait(&self.home.data().join(lock), PATIENCE).await?;
+        let mine = Lock::wait(&self.home.data().join(lock), PATIENCE).await?;
         self.sender.settle(escrow::is_deposit, watch).await?;
         let balance = self.node.market_balance(&me).await?;
         let waiting = journal::others(self.folder, name)?;
@@ -53,9 +61,9 @@ impl Purse<'_> {
         let free = (escrow::available(&balance) - promised).max(TokenAmount::default());
         let lacking = terms.client_balance_requirement() - free;
         if !lacking.is_positive() {
-            return Ok(None);
+            return Ok(Filled { deposit: None, _mine: mine });
         }
         let sent = escrow::deposit(self.sender, lacking.clone(), watch).await?;
-        Ok(Some((lacking, sent)))
+        Ok(Filled { deposit: Some((lacking, sent)), _mine: mine })
     }
 }
