@@ -63,6 +63,7 @@ pub const PLAN: &[Item] = &[
     item("commp", "commp: bauta", Ours, 256, true),
     item("commp", "commp: bauta, avx512", Ours, 256, false),
     item("commp", "commp: bauta, sha-ni", Ours, 256, false),
+    item("commp", "commp: bauta, sha-ni-vl", Ours, 256, false),
     item("commp", "commp: bauta, avx2", Ours, 256, false),
     item("commp", "commp: bauta, portable", Ours, 256, false),
     item("commp", "commp: hashtree", Peer, 256, false),

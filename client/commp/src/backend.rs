@@ -34,6 +34,8 @@ mod constants;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
+#[cfg(target_arch = "x86_64")]
+mod sha_ni_vl;
 
 #[cfg(target_arch = "aarch64")]
 pub(crate) use arm_sha2::digest;
@@ -41,6 +43,8 @@ pub(crate) use arm_sha2::digest;
 pub(crate) use avx512::hash_streams;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use sha_ni::digest_pair;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use sha_ni_vl::digest_four;
 
 use std::fmt;
 use std::str::FromStr;
@@ -62,6 +66,8 @@ pub enum Backend {
     ArmSha2,
     /// The SHA instructions of x86, four nodes interleaved.
     ShaNi,
+    /// The same with the registers of AVX-512VL: three nodes' first blocks beside three others' second.
+    ShaNiVl,
     /// AVX2: eight nodes in lanes.
     Avx2,
     /// AVX-512: sixteen subtrees in lanes, Fr32 and all their layers fused.
@@ -70,7 +76,8 @@ pub enum Backend {
 
 impl Backend {
     /// All there are, on any machine.
-    pub const ALL: [Backend; 5] = [Backend::Portable, Backend::ArmSha2, Backend::ShaNi, Backend::Avx2, Backend::Avx512];
+    pub const ALL: [Backend; 6] =
+        [Backend::Portable, Backend::ArmSha2, Backend::ShaNi, Backend::ShaNiVl, Backend::Avx2, Backend::Avx512];
 
     /// Says whether this machine can run it.
     pub fn is_available(self) -> bool {
@@ -88,6 +95,7 @@ impl Backend {
             Backend::Portable => Some(Kernel::PORTABLE),
             Backend::ArmSha2 => None,
             Backend::ShaNi => sha_ni::kernel(),
+            Backend::ShaNiVl => sha_ni_vl::kernel(),
             Backend::Avx2 => avx2::kernel(),
             Backend::Avx512 => avx512::kernel(),
         }
@@ -98,7 +106,7 @@ impl Backend {
         match self {
             Backend::Portable => Some(Kernel::PORTABLE),
             Backend::ArmSha2 => arm_sha2::kernel(),
-            Backend::ShaNi | Backend::Avx2 | Backend::Avx512 => None,
+            Backend::ShaNi | Backend::ShaNiVl | Backend::Avx2 | Backend::Avx512 => None,
         }
     }
 
@@ -143,6 +151,7 @@ impl fmt::Display for Backend {
             Backend::Portable => "portable",
             Backend::ArmSha2 => "arm-sha2",
             Backend::ShaNi => "sha-ni",
+            Backend::ShaNiVl => "sha-ni-vl",
             Backend::Avx2 => "avx2",
             Backend::Avx512 => "avx512",
         })
@@ -159,7 +168,7 @@ impl FromStr for Backend {
 
 /// The name of no backend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no backend: portable, arm-sha2, sha-ni, avx2 or avx512")]
+#[error("{0:?} is no backend: portable, arm-sha2, sha-ni, sha-ni-vl, avx2 or avx512")]
 pub struct UnknownBackend(String);
 
 /// A backend that this machine can run: only what has checked that makes one.

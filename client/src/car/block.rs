@@ -52,7 +52,7 @@ pub(crate) fn leaves_at_once() -> usize {
         return together;
     }
     let alone = std::thread::available_parallelism().is_ok_and(|threads| threads.get() == 1);
-    if alone { MOST_LEAVES_AT_ONCE } else { bauta_commp::messages_worth_gathering() }
+    bauta_commp::messages_worth_gathering(!alone)
 }
 
 /// Names leaves.

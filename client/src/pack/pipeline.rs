@@ -33,8 +33,10 @@ const BUFFERS: usize = MOST_LEAVES_AT_ONCE + 10;
 /// Bytes and number of small files under way.
 const SMALL_BYTES: usize = 4 << 20;
 const UNDER_WAY: usize = 512;
-/// As many leaves take about as long two by two as all at once.
+/// As many leaves take about as long a few by a few as all at once.
 pub(super) const FEW: usize = 8;
+/// So many of them make a job then.
+pub(super) const A_FEW: usize = 4;
 
 /// Something on its way into the CAR, in the order of the files.
 enum Stage {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::Error;
 use super::opening::{Chunks, Plaintext, SmallFile, Work, Worked};
 use super::package::Unread;
-use super::pipeline::FEW;
+use super::pipeline::{A_FEW, FEW};
 use super::pool::Pool;
 use crate::car::{Blocks, Leaf, Leaves, MOST_LEAVES_AT_ONCE, check_leaf, leaves_at_once};
 use crate::crypt::{BodyKey, CHUNK, SEALED_CHUNK, plain_size};
@@ -210,7 +210,7 @@ impl Pass<'_> {
 
     /// Hands out the leaves that wait.
     fn verify(&mut self) {
-        let each = if self.waiting.len() <= FEW { 2 } else { self.waiting.len() };
+        let each = if self.waiting.len() <= FEW { A_FEW.min(self.together) } else { self.waiting.len() };
         while !self.waiting.is_empty() {
             let rest = self.waiting.split_off(each.min(self.waiting.len()));
             self.unpacker.pool.submit(Work::Verify(std::mem::replace(&mut self.waiting, rest)));

@@ -21,7 +21,9 @@ const ROUND_CONSTANTS: [u32; 64] = [
 ];
 
 /// Round constants plus message schedule of the second block of a 64-byte message: one bit, zeros, and the length of 512 bits.
-pub(super) static PADDING: [u32; 64] = {
+pub(super) static PADDING: [u32; 64] = PADDING_CONSTANTS;
+
+const PADDING_CONSTANTS: [u32; 64] = {
     let mut w = [0u32; 64];
     w[0] = 0x8000_0000;
     w[15] = 512;
@@ -38,4 +40,17 @@ pub(super) static PADDING: [u32; 64] = {
         i += 1;
     }
     w
+};
+
+/// Four rounds' constants as they are for a message's first block, then as they are, with the schedule, for the padding of a 64-byte message.
+#[cfg(target_arch = "x86_64")]
+pub(super) static ROUNDS: [[u32; 8]; 16] = {
+    let mut rounds = [[0; 8]; 16];
+    let mut i = 0;
+    while i < 64 {
+        rounds[i / 4][i % 4] = ROUND_CONSTANTS[i];
+        rounds[i / 4][4 + i % 4] = PADDING_CONSTANTS[i];
+        i += 1;
+    }
+    rounds
 };

@@ -123,7 +123,7 @@ unsafe fn swap(v: __m128i) -> __m128i {
 /// The initial state as the instructions want it: ABEF and CDGH.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
-unsafe fn initial() -> [__m128i; 2] {
+pub(super) unsafe fn initial() -> [__m128i; 2] {
     let dcba = _mm_loadu_si128(IV.as_ptr().cast());
     let hgfe = _mm_loadu_si128(IV.as_ptr().add(4).cast());
     let (cdab, efgh) = (_mm_shuffle_epi32(dcba, 0xb1), _mm_shuffle_epi32(hgfe, 0x1b));
@@ -133,7 +133,7 @@ unsafe fn initial() -> [__m128i; 2] {
 /// Gives a state as the bytes of a digest.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
-unsafe fn words(abef: __m128i, cdgh: __m128i) -> [__m128i; 2] {
+pub(super) unsafe fn words(abef: __m128i, cdgh: __m128i) -> [__m128i; 2] {
     let (feba, dchg) = (_mm_shuffle_epi32(abef, 0x1b), _mm_shuffle_epi32(cdgh, 0xb1));
     [swap(_mm_blend_epi16(feba, dchg, 0xf0)), swap(_mm_alignr_epi8(dchg, feba, 8))]
 }

@@ -14,13 +14,14 @@ fn digests(messages: &[&[u8]]) -> Vec<[u8; 32]> {
 fn messages_side_by_side_have_the_same_digests() {
     let bytes: Vec<u8> = lcg(7).take(41 * 4099).collect();
     for size in [0, 1, 54, 55, 56, 57, 63, 64, 65, 119, 120, 128, 500, 511, 512, 513, 1024, 1536, 4096] {
-        for count in [0, 1, 2, 9, 15, 16, 17, 31, 32, 33, 40] {
+        for count in [0, 1, 2, 3, 4, 5, 7, 9, 15, 16, 17, 31, 32, 33, 40] {
             // Not aligned to anything, and not where one lane's neighbour ends.
             let messages: Vec<_> = (0..count).map(|i| &bytes[i * (size + 3)..][..size]).collect();
             assert_eq!(sha256_each(&messages), digests(&messages), "{count} of {size} bytes");
         }
     }
-    assert!([2, MESSAGES_AT_ONCE].contains(&messages_worth_gathering()));
+    let worth = [true, false].map(messages_worth_gathering);
+    assert!(worth.iter().all(|worth| [2, 4, MESSAGES_AT_ONCE].contains(worth)) && worth.is_sorted(), "{worth:?}");
     // Lengths that change in between.
     let sizes = repeat_n(512, 33).chain([5, 0]).chain(repeat_n(1024, 20)).chain(repeat_n(512, 12));
     let messages: Vec<_> = sizes.enumerate().map(|(i, size)| &bytes[i..][..size]).collect();
@@ -54,6 +55,22 @@ fn the_kernel_for_two_messages_agrees() {
     }
     for [one, other] in [[64, 128], [63, 63], [0, 64], [1, 1]] {
         assert!(crate::backend::digest_pair([&bytes[..one], &bytes[..other]]).is_none(), "{one} and {other} bytes");
+    }
+}
+
+/// The same of the kernel for four.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn the_kernel_for_four_messages_agrees() {
+    let bytes: Vec<u8> = lcg(12).take(4 * 4099).collect();
+    for size in [0, 64, 128, 192, 512, 4096] {
+        let messages: [&[u8]; 4] = std::array::from_fn(|i| &bytes[i * 4097 + 1..][..size]);
+        if let Some(found) = crate::backend::digest_four(messages) {
+            assert_eq!(found[..], digests(&messages), "{size} bytes");
+        }
+    }
+    for sizes in [[64, 64, 64, 128], [128, 64, 64, 64], [63; 4], [1; 4], [0, 0, 64, 0]] {
+        assert!(crate::backend::digest_four(sizes.map(|size| &bytes[..size])).is_none(), "{sizes:?} bytes");
     }
 }
 

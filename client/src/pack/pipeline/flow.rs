@@ -9,7 +9,7 @@ use cid::Cid;
 use super::super::Error;
 use super::super::output::Output;
 use super::super::sealing::{Leaf, Work, Worked};
-use super::{FEW, Item, Pipeline, Stage};
+use super::{A_FEW, FEW, Item, Pipeline, Stage};
 use crate::car::{CarWriter, Layout, Link, directory_block};
 
 /// Smaller leaves are not worth a job to commit to.
@@ -97,7 +97,7 @@ impl<W: Write + Seek> Pipeline<W> {
                 }
                 self.unnamed += 1;
             }
-            let each = if count <= FEW { 2 } else { count };
+            let each = if count <= FEW { A_FEW.min(self.together) } else { count };
             while !leaves.is_empty() {
                 let rest = leaves.split_off(each.min(leaves.len()));
                 self.pool.submit(Work::Name(replace(&mut leaves, rest)));
