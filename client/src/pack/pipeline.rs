@@ -28,8 +28,12 @@ use crate::car::{CarWriter, Layout, Link, MOST_LEAVES_AT_ONCE, Profile, leaves_a
 use crate::crypt::{Envelope, FileKey, MAX_WRAP, Recipient};
 use crate::piece::{CommP, Part};
 
-/// Buffers of whole leaves: those that are named together, and some for what goes on meanwhile.
-const BUFFERS: usize = MOST_LEAVES_AT_ONCE + 10;
+/// Buffers of whole leaves: those that are named (or verified) together, and some for what goes on meanwhile: a few in the hands of each thread
+/// and before it. The fewer there are, the more of them stay in the CPU's caches.
+pub(super) fn buffers(together: usize) -> usize {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    (together + A_FEW + 6 * threads).min(MOST_LEAVES_AT_ONCE + 10)
+}
 /// Bytes and number of small files under way.
 const SMALL_BYTES: usize = 4 << 20;
 const UNDER_WAY: usize = 512;
@@ -69,6 +73,7 @@ pub(super) struct Pipeline<W: Write> {
     recipients: Arc<[Recipient]>,
     buffers: Vec<Vec<u8>>,
     made: usize,
+    most: usize,
     /// Leaves that are named together.
     together: usize,
     /// Bytes in buffers of other sizes.
@@ -110,13 +115,15 @@ impl<W: Write + Seek> Pipeline<W> {
     }
 
     fn with(car: CarWriter<Output<W>>, recipients: &[Recipient]) -> Self {
+        let together = leaves_at_once();
         Pipeline {
             car,
             pool: Pool::new(),
             recipients: recipients.into(),
             buffers: Vec::new(),
             made: 0,
-            together: leaves_at_once(),
+            most: buffers(together),
+            together,
             small: 0,
             stages: VecDeque::new(),
             first: 0,
@@ -285,7 +292,7 @@ impl<W: Write + Seek> Pipeline<W> {
             if let Some(buffer) = self.buffers.pop() {
                 return Ok(buffer);
             }
-            if self.made < BUFFERS {
+            if self.made < self.most {
                 self.made += 1;
                 return Ok(Leaf::new_buffer());
             }

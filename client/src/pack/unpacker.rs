@@ -12,14 +12,12 @@ use std::sync::Arc;
 use super::Error;
 use super::opening::{Chunks, Plaintext, SmallFile, Work, Worked};
 use super::package::Unread;
-use super::pipeline::{A_FEW, FEW};
+use super::pipeline::{A_FEW, FEW, buffers};
 use super::pool::Pool;
-use crate::car::{Blocks, Leaf, Leaves, MOST_LEAVES_AT_ONCE, check_leaf, leaves_at_once};
+use crate::car::{Blocks, Leaf, Leaves, Profile, check_leaf, leaves_at_once};
 use crate::crypt::{BodyKey, CHUNK, SEALED_CHUNK, plain_size};
 
-/// Bytes of leaves under way: those that are verified together, and some for what goes on meanwhile.
-const LEAF_BYTES: usize = (MOST_LEAVES_AT_ONCE + 10) << 20;
-/// The same where they come verified: whoever verifies has as many on the way.
+/// Bytes of leaves under way where they come verified: whoever verifies has as many on the way.
 const VERIFIED_BYTES: usize = 8 << 20;
 /// Small files under way, and their bytes.
 const SMALL_FILES: usize = 256;
@@ -92,17 +90,18 @@ impl Unpacker {
         write: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let (index, sealed) = unread.chunks(&range);
+        let together = leaves_at_once();
         let Unread { car, root, body, sealed: all, .. } = unread;
         let pass = Pass {
             leaves: Leaves::of(&root, sealed.clone()),
             stages: VecDeque::new(),
             first: 0,
             waiting: Vec::new(),
-            together: leaves_at_once(),
+            together,
             parts: VecDeque::new(),
             first_part: 0,
             bytes: 0,
-            most: if car.verifies() { VERIFIED_BYTES } else { LEAF_BYTES },
+            most: if car.verifies() { VERIFIED_BYTES } else { buffers(together) * Profile::V1_2025.chunk_size },
             joining: Vec::new(),
             start: Some(sealed.start),
             skip: 0,

@@ -59,7 +59,7 @@ fn every_size_gives_the_car_of_the_plain_way() {
     sizes.extend([leaf_ends - 1, leaf_ends, leaf_ends + 1, leaf_ends + TAG, per_leaf * CHUNK, (per_leaf + 1) * CHUNK]);
     sizes.extend([2 * LEAF, 3 * LEAF - header - 48 * TAG, 9 * LEAF + 5, 43 * LEAF + 777]);
     // However many leaves go together.
-    let ways = sizes.into_iter().flat_map(|size| [(size, Some(2)), (size, Some(MOST_LEAVES_AT_ONCE))]);
+    let ways = sizes.into_iter().flat_map(|size| [(size, Some(2)), (size, Some(4)), (size, Some(MOST_LEAVES_AT_ONCE))]);
     for (size, together) in ways {
         TOGETHER.set(together);
         let plain = bytes(size);
