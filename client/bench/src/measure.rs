@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
+use crate::{inputs, limits};
 use crate::stages::pipeline;
 use crate::work::{Place, work};
 
@@ -48,7 +48,7 @@ fn found(what: &str, bytes: u64, threads: usize, place: &Place) -> Result<Found>
         total += seconds;
         for left in [pipeline::back(place.dir), place.dir.join("peer.out")] {
             if left.is_dir() {
-                fs::remove_dir_all(&left)?;
+                inputs::put_aside(&left)?;
             } else if left.is_file() {
                 fs::remove_file(&left)?;
             }

@@ -65,7 +65,7 @@ pub fn run(options: &Options) -> Result<Vec<Row>> {
             let bytes = inputs::folder(&input, files)?;
             let subject = Subject { input: format!("{files} files"), bytes, files };
             rows.extend(subject.measure(&plan, options, options.rounds.min(3), dir.path())?);
-            std::fs::remove_dir_all(&input)?;
+            inputs::put_aside(&input)?;
         }
     }
     Ok(rows)

@@ -1,7 +1,7 @@
 //! One pass: what is read is encrypted, named, framed, committed to and written, by all cores, in order, in bounded memory.
 //!
 //! ```text
-//! read -> Seal -> (chunks that lie across leaves are joined) -> Name, 32 leaves at once -> frame, place in the CAR
+//! read -> Seal -> (chunks that lie across leaves are joined) -> Name, several leaves at once -> frame, place in the CAR
 //!      -> Commit -> write
 //! ```
 //!

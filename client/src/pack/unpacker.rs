@@ -2,7 +2,7 @@
 //! memory.
 //!
 //! ```text
-//! read -> Verify, 32 leaves at once, unless they come verified -> (chunks that lie across leaves are joined) -> Open -> write
+//! read -> Verify, several leaves at once, unless they come verified -> (chunks that lie across leaves are joined) -> Open -> write
 //! ```
 
 use std::collections::VecDeque;

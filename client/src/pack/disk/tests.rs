@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::direct::BLOCK;
+use super::direct::{BLOCK, Direct};
 use super::*;
 
 #[derive(Debug, Clone)]
@@ -109,4 +109,17 @@ fn what_fails_is_told() {
     let mut out = Disk::new(&mut file).unwrap();
     let outcome = out.write_all(&bytes(0, 9 * BLOCK + 1)).and_then(|()| out.finish());
     assert!(outcome.is_err());
+}
+
+#[test]
+fn what_is_refused_past_the_cache_goes_through_it() {
+    let named = tempfile::NamedTempFile::new_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let mut file = named.reopen().unwrap();
+    // Opened for reading, it takes no block.
+    let mut out = Direct::new(&mut file, File::open(named.path()).unwrap(), 0).unwrap();
+    let steps = [Step::Write(3 * BLOCK + 77), Step::Patch(5, 60), Step::Write(6 * BLOCK), Step::Flush, Step::Write(1)];
+    let model = follow(0, &steps, &mut out);
+    out.finish().unwrap();
+    drop(out);
+    assert!(std::fs::read(named.path()).unwrap() == model);
 }
