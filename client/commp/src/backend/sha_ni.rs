@@ -5,13 +5,18 @@
     reason = "SHA instructions have no safe form; every pointer comes from a slice whose length is checked beside it"
 )]
 
+pub(super) mod lanes;
+mod spread;
+mod steps;
 mod streams;
 
 use core::arch::x86_64::*;
 
+use self::lanes::Way;
+use self::spread::spread_quads;
+use self::steps::steps;
 use super::Kernel;
 use super::constants::{IV, K, PADDING};
-use super::portable::lane_roots_by_layers;
 use crate::Commitment;
 use crate::chunk::{Batch, LANES};
 
@@ -27,7 +32,7 @@ fn is_available() -> bool {
 
 fn lane_roots(batch: &Batch, roots: &mut [Commitment; LANES]) {
     // SAFETY: only `kernel` hands this function out, and it has seen the features.
-    unsafe { lane_roots_here(batch, roots) }
+    unsafe { lanes::lane_roots(Way { spread_quads, steps }, batch, roots) }
 }
 
 fn hash_layer(nodes: &mut [Commitment]) {
@@ -55,11 +60,6 @@ pub(crate) fn digest_pair(messages: [&[u8]; 2]) -> Option<[[u8; 32]; 2]> {
     // SAFETY: the features are there, and both messages are of this size.
     unsafe { streams::hash(messages.map(<[u8]>::as_ptr), messages[0].len(), &mut digests) };
     Some(digests)
-}
-
-#[target_feature(enable = "sha,avx2")]
-fn lane_roots_here(batch: &Batch, roots: &mut [Commitment; LANES]) {
-    lane_roots_by_layers(batch, roots, |nodes| hash_layer_from(nodes, 0));
 }
 
 #[target_feature(enable = "sha,avx2")]
@@ -106,7 +106,7 @@ unsafe fn hash<const N: usize>(messages: *const [u8; 64], nodes: *mut Commitment
     // Clears the two top bits of the last byte.
     let field = _mm_set_epi32(0x3fff_ffff, -1, -1, -1);
     for l in 0..N {
-        let [low, high] = words(_mm_add_epi32(abef[l], middle_abef[l]), _mm_add_epi32(cdgh[l], middle_cdgh[l]));
+        let [low, high] = digest_of(_mm_add_epi32(abef[l], middle_abef[l]), _mm_add_epi32(cdgh[l], middle_cdgh[l]));
         let node = nodes.add(l).cast::<__m128i>();
         _mm_storeu_si128(node, low);
         _mm_storeu_si128(node.add(1), _mm_and_si128(high, field));
@@ -133,9 +133,17 @@ pub(super) unsafe fn initial() -> [__m128i; 2] {
 /// Gives a state as the bytes of a digest.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
-pub(super) unsafe fn words(abef: __m128i, cdgh: __m128i) -> [__m128i; 2] {
+pub(super) unsafe fn digest_of(abef: __m128i, cdgh: __m128i) -> [__m128i; 2] {
+    let [low, high] = words_of(abef, cdgh);
+    [swap(low), swap(high)]
+}
+
+/// Gives a state as eight words.
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
+unsafe fn words_of(abef: __m128i, cdgh: __m128i) -> [__m128i; 2] {
     let (feba, dchg) = (_mm_shuffle_epi32(abef, 0x1b), _mm_shuffle_epi32(cdgh, 0xb1));
-    [swap(_mm_blend_epi16(feba, dchg, 0xf0)), swap(_mm_alignr_epi8(dchg, feba, 8))]
+    [_mm_blend_epi16(feba, dchg, 0xf0), _mm_alignr_epi8(dchg, feba, 8)]
 }
 
 /// Reads the words of a block of 64 bytes.
@@ -155,10 +163,17 @@ unsafe fn rounds<const N: usize>(abef: &mut [__m128i; N], cdgh: &mut [__m128i; N
             cdgh[l] = _mm_sha256rnds2_epu32(cdgh[l], abef[l], kw);
             abef[l] = _mm_sha256rnds2_epu32(abef[l], cdgh[l], _mm_shuffle_epi32(kw, 0x0e));
             if g < 12 {
-                let next = _mm_sha256msg1_epu32(w[l][g % 4], w[l][(g + 1) % 4]);
-                let next = _mm_add_epi32(next, _mm_alignr_epi8(w[l][(g + 3) % 4], w[l][(g + 2) % 4], 4));
-                w[l][g % 4] = _mm_sha256msg2_epu32(next, w[l][(g + 3) % 4]);
+                advance(&mut w[l], g);
             }
         }
     }
+}
+
+/// Replaces the words of four rounds by those of sixteen rounds on.
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
+unsafe fn advance(w: &mut [__m128i; 4], g: usize) {
+    let next = _mm_sha256msg1_epu32(w[g % 4], w[(g + 1) % 4]);
+    let next = _mm_add_epi32(next, _mm_alignr_epi8(w[(g + 3) % 4], w[(g + 2) % 4], 4));
+    w[g % 4] = _mm_sha256msg2_epu32(next, w[(g + 3) % 4]);
 }

@@ -3,7 +3,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{initial, load, rounds, words};
+use super::{digest_of, initial, load, rounds};
 
 /// Messages that are interleaved: with their blocks they fill the sixteen registers.
 const SETS: usize = 2;
@@ -27,7 +27,7 @@ pub(super) unsafe fn hash(messages: [*const u8; SETS], size: usize, digests: &mu
     last[56..].copy_from_slice(&((size as u64) << 3).to_be_bytes());
     compress(&mut abef, &mut cdgh, &mut [load(last.as_ptr().cast()); SETS]);
     for l in 0..SETS {
-        let [low, high] = words(abef[l], cdgh[l]);
+        let [low, high] = digest_of(abef[l], cdgh[l]);
         let digest = digests[l].as_mut_ptr().cast::<__m128i>();
         _mm_storeu_si128(digest, low);
         _mm_storeu_si128(digest.add(1), high);

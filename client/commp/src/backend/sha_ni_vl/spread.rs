@@ -1,10 +1,9 @@
-//! Between bytes and words, with Fr32 on the way in.
+//! Fr32, from bytes to words.
 
 use core::arch::x86_64::*;
 
-use super::step::Words;
-use crate::Commitment;
-use crate::chunk::{LANE, LANE_QUADS, LANES};
+use super::super::sha_ni::lanes::Words;
+use crate::chunk::{Batch, LANE, LANE_QUADS};
 use crate::fr32::QUAD;
 
 /// Swaps the bytes of each word: SHA-256 is big-endian.
@@ -17,11 +16,11 @@ unsafe fn swap(v: __m256i) -> __m256i {
 ///
 /// # Safety
 ///
-/// The CPU has AVX-512 F, BW and VL; `batch` is good for a batch, and has this lane; `leaves` is good for a lane's.
+/// The CPU has AVX-512 F, BW and VL; the batch has this lane; `leaves` is good for a lane's.
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn spread_quads(batch: *const u8, lane: usize, leaves: *mut Words) {
+pub(super) unsafe fn spread_quads(batch: &Batch, lane: usize, leaves: *mut Words) {
     for q in 0..LANE_QUADS {
-        let quad = batch.add(lane * LANE + q * QUAD);
+        let quad = batch.as_ptr().add(lane * LANE + q * QUAD);
         let put = |k: usize, leaf: __m256i| _mm256_store_si256(leaves.add(4 * q + k).cast(), swap(leaf));
         put(0, field(_mm256_loadu_si256(quad.cast()), _mm256_setzero_si256()));
         put(1, leaf::<2, 62>(quad, 1, u32::MAX));
@@ -45,16 +44,4 @@ unsafe fn field(words: __m256i, carried: __m256i) -> __m256i {
     let mask = _mm256_set_epi64x(i64::MAX >> 1, -1, -1, -1);
     // (words | carried) & mask
     _mm256_ternarylogic_epi64::<0xa8>(words, carried, mask)
-}
-
-/// Writes as many nodes as their bytes.
-///
-/// # Safety
-///
-/// The CPU has AVX2.
-#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn to_bytes(nodes: &[Words], bytes: &mut [Commitment; LANES]) {
-    for (node, bytes) in nodes.iter().zip(bytes) {
-        _mm256_storeu_si256(bytes.as_mut_ptr().cast(), swap(_mm256_load_si256(node.0.as_ptr().cast())));
-    }
 }

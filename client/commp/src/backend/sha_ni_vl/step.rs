@@ -6,38 +6,8 @@ use core::mem::swap;
 
 use super::super::constants::ROUNDS;
 use super::super::sha_ni::initial;
+use super::super::sha_ni::lanes::{AT_ONCE, FETCHED, Layer, Nodes};
 use super::rounds::{rounds, schedule};
-
-/// Nodes of a step.
-pub(super) const AT_ONCE: usize = 3;
-
-/// Bytes that a step fetches ahead: two lines of the cache.
-pub(super) const FETCHED: usize = 128;
-
-/// A node as the eight words that SHA-256 reckons with, in the order of its bytes.
-#[derive(Clone, Copy)]
-#[repr(C, align(32))]
-pub(super) struct Words(pub [u32; 8]);
-
-impl Words {
-    pub const ZERO: Words = Words([0; 8]);
-}
-
-/// A register of four words.
-type V = __m128i;
-
-/// Pairs one after the other, and where their parents stand.
-#[derive(Clone, Copy)]
-pub(super) struct Layer {
-    pub pairs: *const Words,
-    pub parents: *mut Words,
-}
-
-/// The three nodes whose first block is done, and where they will stand.
-pub(super) struct Nodes {
-    states: [[V; 2]; AT_ONCE],
-    parents: *mut Words,
-}
 
 /// The first two rounds of four of the second block of all three; constants and schedule are one here.
 macro_rules! second_block {
@@ -145,88 +115,73 @@ macro_rules! finish {
     };
 }
 
-impl Nodes {
-    /// Begins with three nodes of nobody's, to be written where nobody looks.
-    ///
-    /// # Safety
-    ///
-    /// The CPU has SHA and AVX2.
-    #[inline(always)]
-    pub unsafe fn new(nowhere: *mut Words) -> Nodes {
-        Nodes { states: [initial(); AT_ONCE], parents: nowhere }
-    }
-
-    /// Takes so many steps, each in the other of two layers. A step begins the parents of three pairs, and writes those that the one before
-    /// began; so these are not to be among its pairs. Meanwhile so many bytes a step come nearer from `next`, wherever that is.
-    ///
-    /// # Safety
-    ///
-    /// The CPU has SHA, AVX2 and AVX-512 F, BW and VL; `pairs` are good for six nodes and `parents` for three for each step in this layer, the
-    /// last of them until the next step.
-    #[inline(never)]
-    #[target_feature(enable = "sha,avx2,avx512f,avx512bw,avx512vl")]
-    pub unsafe fn steps(&mut self, count: usize, mut layer: Layer, mut other: Layer, mut next: *const u8) {
-        let [iv_abef, iv_cdgh] = initial();
-        // The second block's states: three times ABEF, CDGH.
-        let [[mut s0, mut s1], [mut s2, mut s3], [mut s4, mut s5]] = self.states;
-        for _ in 0..count {
-            _mm_prefetch::<_MM_HINT_T0>(next.cast());
-            _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(FETCHED / 2).cast());
-            next = next.wrapping_add(FETCHED);
-            asm!(
-                "vmovdqu32 xmm16, xmmword ptr [{pairs}]",
-                "vmovdqu32 xmm17, xmmword ptr [{pairs} + 16]",
-                "vmovdqu32 xmm18, xmmword ptr [{pairs} + 32]",
-                "vmovdqu32 xmm19, xmmword ptr [{pairs} + 48]",
-                "vmovdqu32 xmm20, xmmword ptr [{pairs} + 64]",
-                "vmovdqu32 xmm21, xmmword ptr [{pairs} + 80]",
-                "vmovdqu32 xmm22, xmmword ptr [{pairs} + 96]",
-                "vmovdqu32 xmm23, xmmword ptr [{pairs} + 112]",
-                "vmovdqu32 xmm24, xmmword ptr [{pairs} + 128]",
-                "vmovdqu32 xmm25, xmmword ptr [{pairs} + 144]",
-                "vmovdqu32 xmm26, xmmword ptr [{pairs} + 160]",
-                "vmovdqu32 xmm27, xmmword ptr [{pairs} + 176]",
-                concat!(
-                    four_rounds!(0, 16 17 18 19, 20 21 22 23, 24 25 26 27),
-                    four_rounds!(1, 17 18 19 16, 21 22 23 20, 25 26 27 24),
-                    four_rounds!(2, 18 19 16 17, 22 23 20 21, 26 27 24 25),
-                    four_rounds!(3, 19 16 17 18, 23 20 21 22, 27 24 25 26),
-                    four_rounds!(4, 16 17 18 19, 20 21 22 23, 24 25 26 27),
-                    four_rounds!(5, 17 18 19 16, 21 22 23 20, 25 26 27 24),
-                    four_rounds!(6, 18 19 16 17, 22 23 20 21, 26 27 24 25),
-                    four_rounds!(7, 19 16 17 18, 23 20 21 22, 27 24 25 26),
-                    four_rounds!(8, 16 17 18 19, 20 21 22 23, 24 25 26 27),
-                    four_rounds!(9, 17 18 19 16, 21 22 23 20, 25 26 27 24),
-                    four_rounds!(10, 18 19 16 17, 22 23 20 21, 26 27 24 25),
-                    four_rounds!(11, 19 16 17 18, 23 20 21 22, 27 24 25 26),
-                    last_rounds!(12, 16, 20, 24),
-                    last_rounds!(13, 17, 21, 25),
-                    last_rounds!(14, 18, 22, 26),
-                    last_rounds!(15, 19, 23, 27),
-                    finish!(0, 7 8, 1 2),
-                    finish!(1, 9 10, 3 4),
-                    finish!(2, 11 12, 5 6),
-                ),
-                rounds = in(reg) ROUNDS.as_ptr(),
-                pairs = in(reg) layer.pairs,
-                states = in(reg) self.states.as_mut_ptr(),
-                parents = in(reg) self.parents,
-                inout("xmm1") iv_abef => _, inout("xmm2") iv_cdgh => _, inout("xmm3") iv_abef => _,
-                inout("xmm4") iv_cdgh => _, inout("xmm5") iv_abef => _, inout("xmm6") iv_cdgh => _,
-                inout("xmm7") s0 => s0, inout("xmm8") s1 => s1, inout("xmm9") s2 => s2,
-                inout("xmm10") s3 => s3, inout("xmm11") s4 => s4, inout("xmm12") s5 => s5,
-                in("zmm28") iv_abef, in("zmm29") iv_cdgh,
-                // The two top bits of a node's last byte are cleared.
-                in("zmm30") _mm_set_epi32(0xffff_ff3f_u32.cast_signed(), -1, -1, -1),
-                out("xmm0") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
-                out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _, out("zmm20") _, out("zmm21") _,
-                out("zmm22") _, out("zmm23") _, out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm27") _,
-                options(nostack),
-            );
-            self.parents = layer.parents;
-            layer.pairs = layer.pairs.add(2 * AT_ONCE);
-            layer.parents = layer.parents.add(AT_ONCE);
-            swap(&mut layer, &mut other);
-        }
+/// As [`Way::steps`](super::super::sha_ni::lanes::Way) says.
+///
+/// # Safety
+///
+/// As there; the CPU has SHA, AVX2 and AVX-512 F, BW and VL.
+#[target_feature(enable = "sha,avx2,avx512f,avx512bw,avx512vl")]
+pub(super) unsafe fn steps(nodes: &mut Nodes, count: usize, mut layer: Layer, mut other: Layer, mut next: *const u8) {
+    let [iv_abef, iv_cdgh] = initial();
+    // The second block's states: three times ABEF, CDGH.
+    let [[mut s0, mut s1], [mut s2, mut s3], [mut s4, mut s5]] = nodes.states;
+    for _ in 0..count {
+        _mm_prefetch::<_MM_HINT_T0>(next.cast());
+        _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(FETCHED / 2).cast());
+        next = next.wrapping_add(FETCHED);
+        asm!(
+            "vmovdqu32 xmm16, xmmword ptr [{pairs}]",
+            "vmovdqu32 xmm17, xmmword ptr [{pairs} + 16]",
+            "vmovdqu32 xmm18, xmmword ptr [{pairs} + 32]",
+            "vmovdqu32 xmm19, xmmword ptr [{pairs} + 48]",
+            "vmovdqu32 xmm20, xmmword ptr [{pairs} + 64]",
+            "vmovdqu32 xmm21, xmmword ptr [{pairs} + 80]",
+            "vmovdqu32 xmm22, xmmword ptr [{pairs} + 96]",
+            "vmovdqu32 xmm23, xmmword ptr [{pairs} + 112]",
+            "vmovdqu32 xmm24, xmmword ptr [{pairs} + 128]",
+            "vmovdqu32 xmm25, xmmword ptr [{pairs} + 144]",
+            "vmovdqu32 xmm26, xmmword ptr [{pairs} + 160]",
+            "vmovdqu32 xmm27, xmmword ptr [{pairs} + 176]",
+            concat!(
+                four_rounds!(0, 16 17 18 19, 20 21 22 23, 24 25 26 27),
+                four_rounds!(1, 17 18 19 16, 21 22 23 20, 25 26 27 24),
+                four_rounds!(2, 18 19 16 17, 22 23 20 21, 26 27 24 25),
+                four_rounds!(3, 19 16 17 18, 23 20 21 22, 27 24 25 26),
+                four_rounds!(4, 16 17 18 19, 20 21 22 23, 24 25 26 27),
+                four_rounds!(5, 17 18 19 16, 21 22 23 20, 25 26 27 24),
+                four_rounds!(6, 18 19 16 17, 22 23 20 21, 26 27 24 25),
+                four_rounds!(7, 19 16 17 18, 23 20 21 22, 27 24 25 26),
+                four_rounds!(8, 16 17 18 19, 20 21 22 23, 24 25 26 27),
+                four_rounds!(9, 17 18 19 16, 21 22 23 20, 25 26 27 24),
+                four_rounds!(10, 18 19 16 17, 22 23 20 21, 26 27 24 25),
+                four_rounds!(11, 19 16 17 18, 23 20 21 22, 27 24 25 26),
+                last_rounds!(12, 16, 20, 24),
+                last_rounds!(13, 17, 21, 25),
+                last_rounds!(14, 18, 22, 26),
+                last_rounds!(15, 19, 23, 27),
+                finish!(0, 7 8, 1 2),
+                finish!(1, 9 10, 3 4),
+                finish!(2, 11 12, 5 6),
+            ),
+            rounds = in(reg) ROUNDS.as_ptr(),
+            pairs = in(reg) layer.pairs,
+            states = in(reg) nodes.states.as_mut_ptr(),
+            parents = in(reg) nodes.parents,
+            inout("xmm1") iv_abef => _, inout("xmm2") iv_cdgh => _, inout("xmm3") iv_abef => _,
+            inout("xmm4") iv_cdgh => _, inout("xmm5") iv_abef => _, inout("xmm6") iv_cdgh => _,
+            inout("xmm7") s0 => s0, inout("xmm8") s1 => s1, inout("xmm9") s2 => s2,
+            inout("xmm10") s3 => s3, inout("xmm11") s4 => s4, inout("xmm12") s5 => s5,
+            in("zmm28") iv_abef, in("zmm29") iv_cdgh,
+            // The two top bits of a node's last byte are cleared.
+            in("zmm30") _mm_set_epi32(0xffff_ff3f_u32.cast_signed(), -1, -1, -1),
+            out("xmm0") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+            out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _, out("zmm20") _, out("zmm21") _,
+            out("zmm22") _, out("zmm23") _, out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm27") _,
+            options(nostack),
+        );
+        nodes.parents = layer.parents;
+        layer.pairs = layer.pairs.add(2 * AT_ONCE);
+        layer.parents = layer.parents.add(AT_ONCE);
+        swap(&mut layer, &mut other);
     }
 }

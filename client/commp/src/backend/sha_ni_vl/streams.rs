@@ -4,7 +4,7 @@ use core::arch::asm;
 use core::arch::x86_64::*;
 
 use super::super::constants::ROUNDS;
-use super::super::sha_ni::{initial, words};
+use super::super::sha_ni::{digest_of, initial};
 use super::rounds::{rounds, schedule};
 use crate::streams::FOUR;
 
@@ -128,7 +128,7 @@ pub(super) unsafe fn hash(messages: [*const u8; FOUR], size: usize, digests: &mu
     last[56..].copy_from_slice(&((size as u64) << 3).to_be_bytes());
     compress([last.as_ptr(); FOUR], last.len(), &mut states);
     for ([abef, cdgh], digest) in states.into_iter().zip(digests) {
-        let [low, high] = words(abef, cdgh);
+        let [low, high] = digest_of(abef, cdgh);
         let digest = digest.as_mut_ptr().cast::<__m128i>();
         _mm_storeu_si128(digest, low);
         _mm_storeu_si128(digest.add(1), high);
