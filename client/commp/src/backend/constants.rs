@@ -44,7 +44,7 @@ const PADDING_CONSTANTS: [u32; 64] = {
 
 /// Four rounds' constants as they are for a message's first block, then as they are, with the schedule, for the padding of a 64-byte message.
 #[cfg(target_arch = "x86_64")]
-pub(super) static ROUNDS: [[u32; 8]; 16] = {
+pub(super) static ROUNDS: Rounds = {
     let mut rounds = [[0; 8]; 16];
     let mut i = 0;
     while i < 64 {
@@ -52,5 +52,10 @@ pub(super) static ROUNDS: [[u32; 8]; 16] = {
         rounds[i / 4][4 + i % 4] = PADDING_CONSTANTS[i];
         i += 1;
     }
-    rounds
+    Rounds(rounds)
 };
+
+/// None of them lies across two lines of the cache.
+#[cfg(target_arch = "x86_64")]
+#[repr(C, align(64))]
+pub(super) struct Rounds(pub [[u32; 8]; 16]);

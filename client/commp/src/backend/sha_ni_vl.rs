@@ -8,9 +8,13 @@
     reason = "each line would say the same: the CPU has the features, the pointers are good"
 )]
 
+// Text of instructions stands as it is meant to be read.
+#[rustfmt::skip]
 mod rounds;
 mod spread;
+#[rustfmt::skip]
 mod step;
+#[rustfmt::skip]
 mod streams;
 
 use self::spread::spread_quads;

@@ -36,7 +36,7 @@ unsafe fn step(nodes: &mut Nodes, messages: *const __m128i) {
     let (mut abef, mut cdgh) = ([iv[0]; AT_ONCE], [iv[1]; AT_ONCE]);
     let mut second = nodes.states;
     for g in 0..16 {
-        let rounds = ROUNDS.as_ptr().cast::<__m128i>().add(2 * g);
+        let rounds = ROUNDS.0.as_ptr().cast::<__m128i>().add(2 * g);
         let kw = _mm_loadu_si128(rounds.add(1));
         for [abef, cdgh] in &mut second {
             *cdgh = _mm_sha256rnds2_epu32(*cdgh, *abef, kw);

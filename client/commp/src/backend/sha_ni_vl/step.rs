@@ -13,9 +13,7 @@ use super::rounds::{rounds, schedule};
 macro_rules! second_block {
     ($step:literal) => {
         concat!(
-            "vmovdqu xmm0, xmmword ptr [{rounds} + 32 * ",
-            $step,
-            " + 16]\n",
+            "vmovdqa xmm0, xmmword ptr [{rounds} + 32 * ", $step, " + 16]\n",
             "sha256rnds2 xmm8, xmm7\n",
             "sha256rnds2 xmm10, xmm9\n",
             "sha256rnds2 xmm12, xmm11\n",
@@ -27,9 +25,7 @@ macro_rules! second_block {
 macro_rules! second_block_on {
     ($step:literal) => {
         concat!(
-            "vmovq xmm0, qword ptr [{rounds} + 32 * ",
-            $step,
-            " + 24]\n",
+            "vmovq xmm0, qword ptr [{rounds} + 32 * ", $step, " + 24]\n",
             "sha256rnds2 xmm7, xmm8\n",
             "sha256rnds2 xmm9, xmm10\n",
             "sha256rnds2 xmm11, xmm12\n",
@@ -39,15 +35,17 @@ macro_rules! second_block_on {
 
 /// Four rounds of everything.
 macro_rules! four_rounds {
-    ($step:literal, $w0:literal $w1:literal $w2:literal $w3:literal, $x0:literal $x1:literal $x2:literal $x3:literal, $y0:literal $y1:literal $y2:literal $y3:literal) => {
+    (
+        $step:literal,
+        $w0:literal $w1:literal $w2:literal $w3:literal,
+        $x0:literal $x1:literal $x2:literal $x3:literal,
+        $y0:literal $y1:literal $y2:literal $y3:literal
+    ) => {
         concat!(
             second_block!($step),
-            rounds!($step, 1 2, $w0),
-            schedule!($w0 $w1 $w2 $w3, 13 14),
-            rounds!($step, 3 4, $x0),
-            schedule!($x0 $x1 $x2 $x3, 15 13),
-            rounds!($step, 5 6, $y0),
-            schedule!($y0 $y1 $y2 $y3, 14 15),
+            rounds!($step, 1 2, $w0), schedule!($w0 $w1 $w2 $w3, 13 14),
+            rounds!($step, 3 4, $x0), schedule!($x0 $x1 $x2 $x3, 15 13),
+            rounds!($step, 5 6, $y0), schedule!($y0 $y1 $y2 $y3, 14 15),
             second_block_on!($step),
         )
     };
@@ -58,9 +56,7 @@ macro_rules! last_rounds {
     ($step:literal, $w:literal, $x:literal, $y:literal) => {
         concat!(
             second_block!($step),
-            rounds!($step, 1 2, $w),
-            rounds!($step, 3 4, $x),
-            rounds!($step, 5 6, $y),
+            rounds!($step, 1 2, $w), rounds!($step, 3 4, $x), rounds!($step, 5 6, $y),
             second_block_on!($step),
         )
     };
@@ -70,47 +66,19 @@ macro_rules! last_rounds {
 macro_rules! finish {
     ($i:literal, $abef:literal $cdgh:literal, $next_abef:literal $next_cdgh:literal) => {
         concat!(
-            "vpaddd xmm13, xmm",
-            $abef,
-            ", xmmword ptr [{states} + 32 * ",
-            $i,
-            "]\n",
-            "vpaddd xmm14, xmm",
-            $cdgh,
-            ", xmmword ptr [{states} + 32 * ",
-            $i,
-            " + 16]\n",
-            "vpaddd xmm",
-            $abef,
-            ", xmm",
-            $next_abef,
-            ", xmm28\n",
-            "vpaddd xmm",
-            $cdgh,
-            ", xmm",
-            $next_cdgh,
-            ", xmm29\n",
-            "vmovdqu xmmword ptr [{states} + 32 * ",
-            $i,
-            "], xmm",
-            $abef,
-            "\n",
-            "vmovdqu xmmword ptr [{states} + 32 * ",
-            $i,
-            " + 16], xmm",
-            $cdgh,
-            "\n",
+            "vpaddd xmm13, xmm", $abef, ", xmmword ptr [{states} + 32 * ", $i, "]\n",
+            "vpaddd xmm14, xmm", $cdgh, ", xmmword ptr [{states} + 32 * ", $i, " + 16]\n",
+            "vpaddd xmm", $abef, ", xmm", $next_abef, ", xmm28\n",
+            "vpaddd xmm", $cdgh, ", xmm", $next_cdgh, ", xmm29\n",
+            "vmovdqu xmmword ptr [{states} + 32 * ", $i, "], xmm", $abef, "\n",
+            "vmovdqu xmmword ptr [{states} + 32 * ", $i, " + 16], xmm", $cdgh, "\n",
             "vpshufd xmm13, xmm13, 0x1b\n",
             "vpshufd xmm14, xmm14, 0xb1\n",
             "vpblendw xmm0, xmm13, xmm14, 0xf0\n",
-            "vmovdqu xmmword ptr [{parents} + 32 * ",
-            $i,
-            "], xmm0\n",
+            "vmovdqu xmmword ptr [{parents} + 32 * ", $i, "], xmm0\n",
             "vpalignr xmm0, xmm14, xmm13, 8\n",
             "vpandd xmm0, xmm0, xmm30\n",
-            "vmovdqu xmmword ptr [{parents} + 32 * ",
-            $i,
-            " + 16], xmm0\n",
+            "vmovdqu xmmword ptr [{parents} + 32 * ", $i, " + 16], xmm0\n",
         )
     };
 }
@@ -163,7 +131,7 @@ pub(super) unsafe fn steps(nodes: &mut Nodes, count: usize, mut layer: Layer, mu
                 finish!(1, 9 10, 3 4),
                 finish!(2, 11 12, 5 6),
             ),
-            rounds = in(reg) ROUNDS.as_ptr(),
+            rounds = in(reg) ROUNDS.0.as_ptr(),
             pairs = in(reg) layer.pairs,
             states = in(reg) nodes.states.as_mut_ptr(),
             parents = in(reg) nodes.parents,

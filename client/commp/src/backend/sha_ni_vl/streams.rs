@@ -12,46 +12,14 @@ use crate::streams::FOUR;
 macro_rules! load {
     ($message:literal, $w0:literal $w1:literal $w2:literal $w3:literal) => {
         concat!(
-            "vmovdqu32 xmm",
-            $w0,
-            ", xmmword ptr [{m",
-            $message,
-            "} + {at}]\n",
-            "vmovdqu32 xmm",
-            $w1,
-            ", xmmword ptr [{m",
-            $message,
-            "} + {at} + 16]\n",
-            "vmovdqu32 xmm",
-            $w2,
-            ", xmmword ptr [{m",
-            $message,
-            "} + {at} + 32]\n",
-            "vmovdqu32 xmm",
-            $w3,
-            ", xmmword ptr [{m",
-            $message,
-            "} + {at} + 48]\n",
-            "vpshufb xmm",
-            $w0,
-            ", xmm",
-            $w0,
-            ", xmm13\n",
-            "vpshufb xmm",
-            $w1,
-            ", xmm",
-            $w1,
-            ", xmm13\n",
-            "vpshufb xmm",
-            $w2,
-            ", xmm",
-            $w2,
-            ", xmm13\n",
-            "vpshufb xmm",
-            $w3,
-            ", xmm",
-            $w3,
-            ", xmm13\n",
+            "vmovdqu32 xmm", $w0, ", xmmword ptr [{m", $message, "} + {at}]\n",
+            "vmovdqu32 xmm", $w1, ", xmmword ptr [{m", $message, "} + {at} + 16]\n",
+            "vmovdqu32 xmm", $w2, ", xmmword ptr [{m", $message, "} + {at} + 32]\n",
+            "vmovdqu32 xmm", $w3, ", xmmword ptr [{m", $message, "} + {at} + 48]\n",
+            "vpshufb xmm", $w0, ", xmm", $w0, ", xmm13\n",
+            "vpshufb xmm", $w1, ", xmm", $w1, ", xmm13\n",
+            "vpshufb xmm", $w2, ", xmm", $w2, ", xmm13\n",
+            "vpshufb xmm", $w3, ", xmm", $w3, ", xmm13\n",
         )
     };
 }
@@ -60,18 +28,16 @@ macro_rules! load {
 macro_rules! four_rounds {
     (
         $step:literal,
-        $w0:literal $w1:literal $w2:literal $w3:literal, $x0:literal $x1:literal $x2:literal $x3:literal,
-        $y0:literal $y1:literal $y2:literal $y3:literal, $z0:literal $z1:literal $z2:literal $z3:literal
+        $w0:literal $w1:literal $w2:literal $w3:literal,
+        $x0:literal $x1:literal $x2:literal $x3:literal,
+        $y0:literal $y1:literal $y2:literal $y3:literal,
+        $z0:literal $z1:literal $z2:literal $z3:literal
     ) => {
         concat!(
-            rounds!($step, 1 2, $w0),
-            schedule!($w0 $w1 $w2 $w3, 9 10),
-            rounds!($step, 3 4, $x0),
-            schedule!($x0 $x1 $x2 $x3, 11 12),
-            rounds!($step, 5 6, $y0),
-            schedule!($y0 $y1 $y2 $y3, 9 10),
-            rounds!($step, 7 8, $z0),
-            schedule!($z0 $z1 $z2 $z3, 11 12),
+            rounds!($step, 1 2, $w0), schedule!($w0 $w1 $w2 $w3, 9 10),
+            rounds!($step, 3 4, $x0), schedule!($x0 $x1 $x2 $x3, 11 12),
+            rounds!($step, 5 6, $y0), schedule!($y0 $y1 $y2 $y3, 9 10),
+            rounds!($step, 7 8, $z0), schedule!($z0 $z1 $z2 $z3, 11 12),
         )
     };
 }
@@ -87,30 +53,10 @@ macro_rules! last_rounds {
 macro_rules! feed_forward {
     ($i:literal, $abef:literal $cdgh:literal) => {
         concat!(
-            "vpaddd xmm",
-            $abef,
-            ", xmm",
-            $abef,
-            ", xmmword ptr [{states} + 32 * ",
-            $i,
-            "]\n",
-            "vpaddd xmm",
-            $cdgh,
-            ", xmm",
-            $cdgh,
-            ", xmmword ptr [{states} + 32 * ",
-            $i,
-            " + 16]\n",
-            "vmovdqu xmmword ptr [{states} + 32 * ",
-            $i,
-            "], xmm",
-            $abef,
-            "\n",
-            "vmovdqu xmmword ptr [{states} + 32 * ",
-            $i,
-            " + 16], xmm",
-            $cdgh,
-            "\n",
+            "vpaddd xmm", $abef, ", xmm", $abef, ", xmmword ptr [{states} + 32 * ", $i, "]\n",
+            "vpaddd xmm", $cdgh, ", xmm", $cdgh, ", xmmword ptr [{states} + 32 * ", $i, " + 16]\n",
+            "vmovdqu xmmword ptr [{states} + 32 * ", $i, "], xmm", $abef, "\n",
+            "vmovdqu xmmword ptr [{states} + 32 * ", $i, " + 16], xmm", $cdgh, "\n",
         )
     };
 }
@@ -173,8 +119,8 @@ unsafe fn compress(messages: [*const u8; FOUR], size: usize, states: &mut [[__m1
         "add {at}, 64",
         "cmp {at}, {size}",
         "jne 2b",
-        rounds = inout(reg) ROUNDS.as_ptr() => _,
-        last = in(reg) ROUNDS.as_ptr().add(12),
+        rounds = inout(reg) ROUNDS.0.as_ptr() => _,
+        last = in(reg) ROUNDS.0.as_ptr().add(12),
         at = inout(reg) 0_usize => _,
         size = in(reg) size,
         states = in(reg) states.as_mut_ptr(),
