@@ -7,9 +7,9 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{inputs, limits};
 use crate::stages::pipeline;
 use crate::work::{Place, work};
+use crate::{inputs, limits};
 
 /// Short ones are repeated for so many seconds: the first time pays for memory and for the choice of kernels.
 const LONG_ENOUGH: f64 = 0.3;
