@@ -2,35 +2,42 @@
 
 use std::io::{Read, Write};
 
-use super::block::{DAG_PB, RAW, cid_of};
+use cid::Cid;
+
+use super::block::{DAG_PB, RAW, cid_of, leaf_cids};
 use super::dag_pb::{self, PbLink};
 use super::layout::Layout;
 use super::unixfs::directory_data;
 use super::{CarWriter, Error, Link, Profile};
 
+/// Bytes of leaves that are named together.
+const MOST_BYTES: usize = 32 << 20;
+
 /// Writes what a reader gives as one UnixFS file: leaves in order, a node right after its last child.
 pub fn add_file<W: Write>(mut file: impl Read, profile: &Profile, car: &mut CarWriter<W>) -> Result<Link, Error> {
     let mut layout = Layout::new(profile.max_links);
-    let mut chunk = Vec::with_capacity(profile.chunk_size);
+    let together = bauta_commp::messages_worth_gathering(false).min(MOST_BYTES / profile.chunk_size).max(1);
+    let together = together * profile.chunk_size;
+    let mut bytes = Vec::new();
     loop {
-        chunk.clear();
-        file.by_ref().take(profile.chunk_size as u64).read_to_end(&mut chunk)?;
-        if !chunk.is_empty() {
-            let leaf = add_leaf(&chunk, car)?;
+        bytes.clear();
+        file.by_ref().take(together as u64).read_to_end(&mut bytes)?;
+        let chunks: Vec<_> = bytes.chunks(profile.chunk_size).collect();
+        for (chunk, cid) in chunks.iter().zip(leaf_cids(&chunks)) {
+            let leaf = put_leaf(cid, chunk, car)?;
             layout.push(leaf, &mut |cid, block| car.put(cid, block))?;
         }
-        if chunk.len() < profile.chunk_size {
+        if bytes.len() < together {
             break;
         }
     }
     match layout.finish(&mut |cid, block| car.put(cid, block))? {
         Some(root) => Ok(root),
-        None => add_leaf(&[], car),
+        None => put_leaf(cid_of(RAW, &[]), &[], car),
     }
 }
 
-fn add_leaf<W: Write>(chunk: &[u8], car: &mut CarWriter<W>) -> Result<Link, Error> {
-    let cid = cid_of(RAW, chunk);
+fn put_leaf<W: Write>(cid: Cid, chunk: &[u8], car: &mut CarWriter<W>) -> Result<Link, Error> {
     car.put(&cid, chunk)?;
     let size = chunk.len() as u64;
     Ok(Link { cid, size, tree_size: size })
