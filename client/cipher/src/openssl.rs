@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "a library in C has no other door")]
 
 use std::ffi::{c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 
@@ -60,7 +61,7 @@ impl OpenSsl {
         // SAFETY: what runs when it is loaded is OpenSSL's own; it sets up nothing before it is called.
         let library = unsafe { Library::new(FILE) }.ok()?;
         // It stays open for good, whatever comes of it: unloading OpenSSL is not safe.
-        let library: &'static Library = Box::leak(Box::new(library));
+        let library = ManuallyDrop::new(library);
         // SAFETY: the types are those of the functions in OpenSSL 3's headers; pointers to its structures are opaque here.
         unsafe {
             let init_crypto = *library.get::<InitCrypto>(b"OPENSSL_init_crypto\0").ok()?;
