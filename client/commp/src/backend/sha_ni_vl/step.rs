@@ -51,6 +51,18 @@ macro_rules! four_rounds {
     };
 }
 
+/// Sixteen rounds of everything, after which the words are where they were.
+macro_rules! sixteen_rounds {
+    ($first:literal $second:literal $third:literal $fourth:literal) => {
+        concat!(
+            four_rounds!($first, 16 17 18 19, 20 21 22 23, 24 25 26 27),
+            four_rounds!($second, 17 18 19 16, 21 22 23 20, 25 26 27 24),
+            four_rounds!($third, 18 19 16 17, 22 23 20 21, 26 27 24 25),
+            four_rounds!($fourth, 19 16 17 18, 23 20 21 22, 27 24 25 26),
+        )
+    };
+}
+
 /// Four of the last sixteen rounds of everything: the words are all there.
 macro_rules! last_rounds {
     ($step:literal, $w:literal, $x:literal, $y:literal) => {
@@ -111,18 +123,9 @@ pub(super) unsafe fn steps(nodes: &mut Nodes, count: usize, mut layer: Layer, mu
             "vmovdqu32 xmm26, xmmword ptr [{pairs} + 160]",
             "vmovdqu32 xmm27, xmmword ptr [{pairs} + 176]",
             concat!(
-                four_rounds!(0, 16 17 18 19, 20 21 22 23, 24 25 26 27),
-                four_rounds!(1, 17 18 19 16, 21 22 23 20, 25 26 27 24),
-                four_rounds!(2, 18 19 16 17, 22 23 20 21, 26 27 24 25),
-                four_rounds!(3, 19 16 17 18, 23 20 21 22, 27 24 25 26),
-                four_rounds!(4, 16 17 18 19, 20 21 22 23, 24 25 26 27),
-                four_rounds!(5, 17 18 19 16, 21 22 23 20, 25 26 27 24),
-                four_rounds!(6, 18 19 16 17, 22 23 20 21, 26 27 24 25),
-                four_rounds!(7, 19 16 17 18, 23 20 21 22, 27 24 25 26),
-                four_rounds!(8, 16 17 18 19, 20 21 22 23, 24 25 26 27),
-                four_rounds!(9, 17 18 19 16, 21 22 23 20, 25 26 27 24),
-                four_rounds!(10, 18 19 16 17, 22 23 20 21, 26 27 24 25),
-                four_rounds!(11, 19 16 17 18, 23 20 21 22, 27 24 25 26),
+                sixteen_rounds!(0 1 2 3),
+                sixteen_rounds!(4 5 6 7),
+                sixteen_rounds!(8 9 10 11),
                 last_rounds!(12, 16, 20, 24),
                 last_rounds!(13, 17, 21, 25),
                 last_rounds!(14, 18, 22, 26),
