@@ -39,6 +39,8 @@ pub fn of(rows: &[Row]) -> Vec<Verdict> {
     let bound = if vectors.is_some() { 0.7 } else { 0.9 };
     let best = if sha > vectors { sha } else { vectors };
     at_least("CommP, one core, share of what the instructions allow", ratio(ours, best), bound);
+    let avx512 = look.rate("commp: bauta, avx512", 1);
+    at_least("CommP by AVX-512, one core, share of what the vector instructions allow", ratio(avx512, vectors), 0.7);
     let kernels = [look.rate("commp: hashtree", 1), look.rate("commp: hashtree, avx512", 1)];
     let best = kernels.into_iter().flatten().reduce(f64::max);
     at_least("CommP, one core, beside the best peer's kernel", ratio(ours, best), 2.0);

@@ -64,9 +64,9 @@ pub enum Backend {
     Portable,
     /// The SHA instructions of ARMv8, four nodes interleaved.
     ArmSha2,
-    /// The SHA instructions of x86, four nodes interleaved.
+    /// The SHA instructions of x86: three nodes are begun while three others are finished.
     ShaNi,
-    /// The same with the registers of AVX-512VL: three nodes' first blocks beside three others' second.
+    /// The same with the registers of AVX-512VL.
     ShaNiVl,
     /// AVX2: eight nodes in lanes.
     Avx2,

@@ -1,5 +1,5 @@
-//! SHA-NI: one instruction does two rounds, but takes four cycles and is issued every second one; so four independent
-//! nodes are interleaved.
+//! SHA-NI: one instruction does two rounds, but takes four cycles and is issued every second one, or every one; so several independent
+//! nodes are interleaved: in a batch six, three of them in their second block (`lanes`), in single layers four.
 #![allow(
     unsafe_code,
     reason = "SHA instructions have no safe form; every pointer comes from a slice whose length is checked beside it"
@@ -26,7 +26,7 @@ pub(super) fn kernel() -> Option<Kernel> {
     is_available().then_some(Kernel { lane_roots, hash_layer })
 }
 
-fn is_available() -> bool {
+pub(super) fn is_available() -> bool {
     is_x86_feature_detected!("sha") && is_x86_feature_detected!("avx2")
 }
 

@@ -13,12 +13,12 @@
 mod rounds;
 mod spread;
 #[rustfmt::skip]
-mod step;
+mod steps;
 #[rustfmt::skip]
 mod streams;
 
 use self::spread::spread_quads;
-use self::step::steps;
+use self::steps::steps;
 use super::sha_ni::lanes::{self, Way};
 use super::{Kernel, sha_ni};
 use crate::Commitment;
@@ -31,8 +31,7 @@ pub(super) fn kernel() -> Option<Kernel> {
 }
 
 fn is_available() -> bool {
-    is_x86_feature_detected!("sha")
-        && is_x86_feature_detected!("avx2")
+    sha_ni::is_available()
         && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vl")

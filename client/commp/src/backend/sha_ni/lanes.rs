@@ -70,8 +70,8 @@ const ROOTS: usize = 2 * ROOT_STEPS * AT_ONCE;
 ///
 /// # Safety
 ///
-/// The CPU has what the way's functions want. (Memory: of a subtree, STEPS times six nodes are read, and all but three times as many written behind the leaves; the
-/// last three go to the tops, two of them to stay. Of the tops all are read, and half as many found.)
+/// The CPU has what the way's functions want. (Memory: of a subtree, STEPS times six nodes are read, and three of each step but the last are
+/// written behind the leaves; those of the last go to the tops, two of them to stay. Of the tops all are read, and half as many found.)
 pub(in super::super) unsafe fn lane_roots(way: Way, batch: &Batch, roots: &mut [Commitment; LANES]) {
     let mut subtrees = [[Words::ZERO; SUBTREE]; 2];
     let mut tops = [Words::ZERO; 2 * ROOTS];
