@@ -21,6 +21,7 @@ mod call;
 mod error;
 mod resume;
 mod slips;
+mod standing;
 mod watch;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 pub use call::{Call, Cost, Sent};
 pub use error::{ExitName, SendError};
 pub use slips::{Slip, Slips};
+pub use standing::{Standing, standing};
 use watch::Written;
 pub use watch::{Silent, Watch};
 
@@ -168,7 +170,7 @@ impl Sender {
             return Ok(sent);
         }
         let since = self.node.chain_head().await?.height - 1;
-        let sent = self.send_anew(call, &Written { slips, name: &name, since, watch }).await;
+        let sent = self.send_anew(call, &Written { slips, name: &name, since, kept: call.kept, watch }).await;
         if sent.as_ref().map_or_else(SendError::is_over, |_| !call.kept) {
             slips.forget(&name)?;
         }

@@ -1,5 +1,6 @@
 //! `bauta wallet`: the keys that sign and pay.
 
+mod pending;
 mod phrases;
 mod texts;
 
@@ -37,6 +38,7 @@ pub async fn run(context: &mut Context, command: Wallet) -> anyhow::Result<Outpu
         Wallet::Default(args) => default(context, args),
         Wallet::Balance(args) => balance(context, args).await,
         Wallet::Send(args) => send(context, args).await,
+        Wallet::Pending(args) => pending::pending(context, args).await,
         Wallet::Sign(args) => texts::sign(context, args),
         Wallet::Verify(args) => texts::verify(context, args).await,
     }

@@ -335,3 +335,43 @@ fn an_update_that_is_killed_is_the_same_update_whoever_wrote_meanwhile() {
     assert_eq!(alice.slips().len(), 0);
     assert_eq!(alice.ok(&["put", "file", "--update", "1"])["version"], 5, "and is there");
 }
+
+#[test]
+fn what_a_killed_client_left_is_listed_and_finished() {
+    let mut net = Net::start(&["--providers", "1", "--block-time", "1s"]);
+    let (alice, bob) = (alice(&net, b"a file"), User::on(&net));
+    bob.ok(&["init"]);
+    let whose = bob.address();
+    assert_eq!(alice.ok(&["wallet", "pending"]), json!({"messages": []}));
+    let mut send = begin(&alice, &["wallet", "send", &whose, "1"]);
+    until("a slip", || alice.slips().len() == 1);
+    send.kill().unwrap();
+    send.wait().unwrap();
+    let left = alice.ok(&["wallet", "pending"])["messages"].as_array().unwrap().clone();
+    assert_eq!(left.len(), 1);
+    let expected =
+        json!({"from": alice.address(), "to": whose, "amount": "1000000000000000000", "method_name": "Send"});
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&left[0][field], value, "{field}");
+    }
+    assert_eq!(left[0]["pending"], true);
+    assert!(["unsent", "waiting", "executed"].contains(&left[0]["state"].as_str().unwrap()), "{}", left[0]);
+    // Without the node nothing is known and nothing is lost.
+    net.kill();
+    assert_eq!(alice.run(&["wallet", "pending", "--finish"]).code, 5);
+    assert_eq!(alice.slips().len(), 1);
+    net.again();
+    // Another key's business is not done.
+    let other = alice.ok(&["wallet", "new"])["address"].as_str().unwrap().to_string();
+    let skipped = alice.ok(&["wallet", "pending", "--finish", "--address", &other]);
+    assert_eq!((skipped["messages"][0]["pending"].as_bool(), alice.slips().len()), (Some(true), 1));
+    let finished = alice.ok(&["wallet", "pending", "--finish"])["messages"][0].clone();
+    assert_eq!((&finished["state"], &finished["exit_code"]), (&json!("executed"), &json!(0)));
+    assert_eq!((&finished["cid"], &finished["pending"]), (&left[0]["cid"], &json!(false)));
+    assert_eq!(alice.slips().len(), 0);
+    assert_eq!(alice.ok(&["wallet", "pending"]), json!({"messages": []}));
+    // The same again is another payment.
+    let again = alice.ok(&["wallet", "send", &whose, "1"]);
+    assert_ne!(again["message"]["cid"], left[0]["cid"]);
+    alice.ok(&["devnet", "check"]);
+}

@@ -84,7 +84,7 @@ impl Sender {
     }
 
     /// Sees the messages of this sender through that earlier runs have left on their way, of those that `chosen` chooses. What can never
-    /// have an effect any more is forgotten.
+    /// have an effect any more is forgotten; of the others, the slips that are [kept](Slip::kept) stay for whoever keeps them.
     ///
     /// Errors: as [`Sender::resume`]; the messages after the one that fails are left.
     pub async fn settle(&self, chosen: impl Fn(&Message) -> bool, watch: &dyn Watch) -> Result<Vec<Sent>, SendError> {
@@ -101,7 +101,9 @@ impl Sender {
                 Err(error) if error.can_never_be() => None,
                 Err(error) => return Err(error),
             };
-            slips.forget(&name)?;
+            if sent.is_none() || !slip.kept {
+                slips.forget(&name)?;
+            }
             settled.extend(sent);
         }
         Ok(settled)

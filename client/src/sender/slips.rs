@@ -34,6 +34,13 @@ pub struct Slip {
     pub signed: SignedMessage,
     /// An epoch before it was signed.
     pub since: ChainEpoch,
+    /// Whether it stays when the receipt has been seen, as [`Call::kept`](super::Call::kept) says. Earlier builds did not write it down.
+    #[serde(default = "yes")]
+    pub kept: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn to_hex<S: Serializer>(signed: &SignedMessage, serializer: S) -> Result<S::Ok, S::Error> {

@@ -83,6 +83,11 @@ impl Node for Chain {
             "Filecoin.EthChainId" => Ok(json!(faults.chain_id)),
             "Filecoin.WalletBalance" => Ok(json!(faults.balance)),
             "Filecoin.MpoolGetNonce" => Ok(json!(state.pool.len())),
+            "Filecoin.StateGetActor" => {
+                let (code, executed) = (json!({"/": Cid::default().to_string()}), state.pool.len());
+                let nonce = if faults.executes { executed } else { 0 };
+                Ok(json!({"Code": code, "Head": code, "Nonce": nonce, "Balance": faults.balance}))
+            }
             "Filecoin.ChainHead" => {
                 state.head += 1;
                 Ok(json!({"Cids": [], "Blocks": [], "Height": state.head}))

@@ -39,6 +39,7 @@ pub(super) struct Written<'a> {
     pub slips: &'a Slips,
     pub name: &'a str,
     pub since: ChainEpoch,
+    pub kept: bool,
     pub watch: &'a dyn Watch,
 }
 
@@ -48,7 +49,7 @@ impl Watch for Written<'_> {
     }
 
     fn before_push(&self, signed: &SignedMessage) -> Result<(), String> {
-        let slip = Slip { signed: signed.clone(), since: self.since };
+        let slip = Slip { signed: signed.clone(), since: self.since, kept: self.kept };
         self.slips.write(self.name, slip).map_err(|e| e.to_string())?;
         self.watch.before_push(signed)
     }

@@ -374,7 +374,7 @@ mod tests {
         let key = crate::wallet::Key::generate(crate::wallet::KeyKind::Secp256k1);
         let to = Address::new_id(1);
         let draft = crate::message::draft(key.address(), to, Default::default(), 0, Default::default());
-        job.pending = Some(Slip { signed: key.sign(draft).unwrap(), since: 3 });
+        job.pending = Some(Slip { signed: key.sign(draft).unwrap(), since: 3, kept: true });
         outbox.save("x", &job).unwrap();
         assert_eq!(outbox.load("x").unwrap(), Some(job));
 

@@ -101,6 +101,8 @@ pub enum Wallet {
     Balance(WalletBalance),
     /// Send FIL.
     Send(WalletSend),
+    /// List the messages that a command has left on their way when it was killed.
+    Pending(WalletPending),
     /// Sign some bytes, to show that you have a key.
     Sign(WalletSign),
     /// Check such a signature.
@@ -195,6 +197,14 @@ pub struct WalletSend {
     pub to: AnyAddress,
     /// How much: 1.5, 1.5FIL, "100 nanoFIL".
     pub amount: Amount,
+}
+
+/// `bauta wallet pending`.
+#[derive(Debug, Args)]
+pub struct WalletPending {
+    /// See those of the key in use through: hand over what the node does not know, and wait for all of them.
+    #[arg(long)]
+    pub finish: bool,
 }
 
 /// `bauta wallet sign`.

@@ -219,7 +219,7 @@ async fn what_an_earlier_build_wrote_down_elsewhere_is_the_same_message() {
     let (chain, sender) = start(Faults::default());
     let journal = Journal { stop_at_push: true, ..Journal::default() };
     sender.send(&call(), &journal).await.expect_err("stopped");
-    let slip = Slip { signed: journal.signed.lock().expect("done")[0].clone(), since: 0 };
+    let slip = Slip { signed: journal.signed.lock().expect("done")[0].clone(), since: 0, kept: false };
     assert!(matches!(sender.adopt(&call(), slip.clone()), Err(SendError::NoSlips)));
     // It may have a slip already, by another name.
     slips.write("another", slip.clone()).expect("written");
@@ -230,6 +230,74 @@ async fn what_an_earlier_build_wrote_down_elsewhere_is_the_same_message() {
     }
     let sent = sender.send(&call(), &Silent).await.expect("sent");
     assert_eq!((sent.cid, pushes(&chain), slips_in(&folder).len()), (slip.signed.cid(), 1, 0));
+}
+
+#[tokio::test]
+async fn a_node_says_where_a_message_stands() {
+    let unseen = |faults: Faults| async move {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (chain, sender) = start(faults);
+        let slips = Slips::at(folder.path());
+        sender.with_slips(slips.clone()).send(&call(), &Silent).await.expect_err("nobody knows");
+        (chain, slips.find(|_| true).expect("read").remove(0))
+    };
+    let asked = |chain: Arc<Chain>, slip: Slip, wait: WaitSettings| async move {
+        standing(&*chain, &slip, &wait).await.expect("an answer")
+    };
+    let never = || Faults { push: Push::NeverArrives, ..lost() };
+    for (then, now, expected) in [
+        (lost(), Faults::default(), Standing::Executed { exit_code: 0, height: 3 }),
+        (lost(), Faults { exit_code: 16, ..Faults::default() }, Standing::Executed { exit_code: 16, height: 3 }),
+        (lost(), Faults { executes: false, ..Faults::default() }, Standing::Waiting),
+        (never(), Faults::default(), Standing::Unsent),
+    ] {
+        let (chain, slip) = unseen(then).await;
+        let (chain, sender) = start_again(&chain, now);
+        assert_eq!(asked(chain.clone(), slip, sender.wait.clone()).await, expected);
+        assert_eq!(pushes(&chain), 0, "nothing is sent");
+    }
+    // Another message has its nonce; a node that looks back less far cannot say so.
+    let (chain, slip) = unseen(never()).await;
+    let (chain, sender) = start_again(&chain, Faults::default());
+    sender.send(&call().with_value(TokenAmount::from_atto(9)), &Silent).await.expect("another one");
+    assert_eq!(asked(chain.clone(), slip.clone(), sender.wait.clone()).await, Standing::Void);
+    chain.state.lock().expect("one at a time").head = 1_000_000;
+    let short = WaitSettings { lookback: 20, ..sender.wait.clone() };
+    assert_eq!(asked(chain, slip, short).await, Standing::Unknown);
+    // A node that says nothing is no answer.
+    let (chain, slip) = unseen(never()).await;
+    let (chain, sender) = start_again(&chain, lost());
+    assert!(standing(&*chain, &slip, &sender.wait).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_kept_stays_when_those_left_are_settled() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slips = Slips::at(folder.path());
+    let (chain, sender) = start(lost());
+    sender.with_slips(slips.clone()).send(&call().kept(true), &Silent).await.expect_err("nobody knows");
+    let (chain, sender) = start_again(&chain, Faults::default());
+    let sender = sender.with_slips(slips.clone());
+    let settled = sender.settle(|_| true, &Silent).await.expect("found");
+    assert_eq!((settled.len(), slips_in(&folder).len()), (1, 1));
+    // Whoever keeps it goes on with it.
+    let sent = sender.send(&call().kept(true), &Silent).await.expect("the same");
+    assert_eq!((sent.cid, pushes(&chain)), (settled[0].cid, 0));
+}
+
+#[test]
+fn a_slip_of_an_earlier_build_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slips = Slips::at(folder.path());
+    let key = Key::from_seed(KeyKind::Secp256k1, b"somebody");
+    let message = message::draft(key.address(), Address::new_id(7), TokenAmount::zero(), 0, RawBytes::default());
+    let slip = Slip { signed: key.sign(message).expect("signed"), since: 5, kept: true };
+    slips.write("one", slip.clone()).expect("written");
+    let path = folder.path().join("one.json");
+    let text = std::fs::read_to_string(&path).expect("read");
+    assert!(text.contains(r#","kept":true"#), "{text}");
+    std::fs::write(&path, text.replace(r#","kept":true"#, "")).expect("written");
+    assert_eq!(slips.find(|_| true).expect("read"), [slip]);
 }
 
 #[test]
