@@ -3,7 +3,7 @@
 //! Numbers: FRC-0042, as the built-in actors export them (builtin-actors v18, `actors/market` and `actors/miner`). Bare values, not
 //! one-tuples, unless said otherwise.
 
-use bauta_abi::Exit;
+use bauta_abi::{Exit, MIN_DEAL_LEFT};
 use cid::Cid;
 use frc42_macros::method_hash;
 use fvm_ipld_encoding::ipld_block::IpldBlock;
@@ -30,10 +30,15 @@ pub const MARKET: ActorID = 5;
 pub const GET_DEAL_DATA_COMMITMENT: u64 = method_hash!("GetDealDataCommitment");
 /// `deal -> provider`
 pub const GET_DEAL_PROVIDER: u64 = method_hash!("GetDealProvider");
+/// `deal -> [start, duration]`
+pub const GET_DEAL_TERM: u64 = method_hash!("GetDealTerm");
 /// `deal -> [activated, terminated]`, -1 for never
 pub const GET_DEAL_ACTIVATION: u64 = method_hash!("GetDealActivation");
 /// `deal -> sector`
 pub const GET_DEAL_SECTOR: u64 = method_hash!("GetDealSector");
+/// All that the market is asked of a deal.
+pub const DEAL_QUESTIONS: [u64; 5] =
+    [GET_DEAL_DATA_COMMITMENT, GET_DEAL_PROVIDER, GET_DEAL_TERM, GET_DEAL_ACTIVATION, GET_DEAL_SECTOR];
 /// `[sector, status, aux] -> bool` (FIP-0112)
 pub const VALIDATE_SECTOR_STATUS: u64 = method_hash!("ValidateSectorStatus");
 /// `sector -> epoch` (FIP-0112)
@@ -51,15 +56,20 @@ enum Unanswered {
     Garbage,
 }
 
-/// Asks the market what a deal is and the miner when its sector expires.
+/// Asks the market what a deal is and the miner when its sector expires. The market goes on calling a deal active that has ended, until somebody
+/// settles it, and by then its sector may hold something else: so its term is asked for as well.
 ///
-/// Errors: 17 no such deal; 46 it is not active, over, or one of the answers makes no sense.
+/// Errors: 17 no such deal; 46 it is not active, over or soon over, or one of the answers makes no sense.
 pub fn proof_of_deal<R: Runtime>(rt: &R, deal: DealID) -> Result<Proof> {
     let (piece, size): (Cid, PaddedPieceSize) = market(rt, GET_DEAL_DATA_COMMITMENT, deal)?;
     let provider: ActorID = market(rt, GET_DEAL_PROVIDER, deal)?;
     let (activated, terminated): (ChainEpoch, ChainEpoch) = market(rt, GET_DEAL_ACTIVATION, deal)?;
     if activated < 0 || terminated >= 0 {
         return Err(Error::DealDoesNotFit("the deal is not active"));
+    }
+    let (start, duration): (ChainEpoch, ChainEpoch) = market(rt, GET_DEAL_TERM, deal)?;
+    if start.saturating_add(duration) <= rt.epoch().saturating_add(MIN_DEAL_LEFT) {
+        return Err(Error::DealDoesNotFit("the deal ends too soon"));
     }
     let sector: SectorNumber = market(rt, GET_DEAL_SECTOR, deal)?;
     let expiration = ask(rt, provider, GET_NOMINAL_SECTOR_EXPIRATION, &sector)

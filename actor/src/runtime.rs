@@ -9,7 +9,7 @@ use bauta_abi::Event;
 use cid::Cid;
 use fvm_ipld_blockstore::Blockstore;
 use fvm_ipld_encoding::ipld_block::IpldBlock;
-use fvm_shared::address::Address;
+use fvm_shared::address::{Address, Protocol};
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
 use fvm_shared::error::ExitCode;
@@ -108,6 +108,7 @@ pub fn resolve<R: Runtime>(rt: &R, address: &Address) -> Result<ActorID> {
 /// Resolves an address of an actor that exists.
 pub fn resolve_existing<R: Runtime>(rt: &R, address: &Address) -> Result<ActorID> {
     let id = resolve(rt, address)?;
-    let named_by_id = address.id().is_ok();
-    if named_by_id && !rt.exists(id) { Err(Error::UnknownAddress(*address)) } else { Ok(id) }
+    // An ID is its own answer, and f2 addresses outlive their actors (a payment channel that was collected). Accounts stay.
+    let may_be_gone = matches!(address.protocol(), Protocol::ID | Protocol::Actor);
+    if may_be_gone && !rt.exists(id) { Err(Error::UnknownAddress(*address)) } else { Ok(id) }
 }

@@ -46,6 +46,23 @@ fn params_come_in_cbor_or_dag_cbor() {
 }
 
 #[test]
+fn whoever_is_gone_is_given_nothing() {
+    let mut chain = Chain::new();
+    let (alice, gone) = (chain.create_account(), chain.create_multisig());
+    let (file, robust) = (register(&mut chain, alice, 1), chain.robust(gone));
+    let bob = chain.create_account();
+    let give = |chain: &mut Chain, to| {
+        let params = bytes(&TransferFileParams { id: file, to, wrap: vec![7; 98] });
+        chain.message(alice, Method::TransferFile.number(), Some(params), 0).map_err(|e| e.exit())
+    };
+    chain.delete(gone);
+    for address in [robust, id(gone)] {
+        assert_eq!(give(&mut chain, address), Err(Exit::NotFound), "{address}");
+    }
+    give(&mut chain, id(bob)).unwrap();
+}
+
+#[test]
 fn numbers_below_the_exported_ones_are_unknown() {
     let (mut chain, alice, _) = scene();
     for number in [0, 2, 3] {

@@ -38,6 +38,9 @@ pub const MAX_NOTIFIED_PIECES: usize = 256;
 pub const MAX_NOTIFICATION_PAYLOAD: usize = 9;
 /// Longest claim: a sector lives 1,278 days at most.
 pub const MAX_DURATION: ChainEpoch = 1_278 * EPOCHS_IN_DAY;
+/// What a deal has to have left, and more, when it becomes a claim. Within its last 30 days a sector may give up a verified piece while the deal
+/// still runs (until network version 28), and with no deal's time left any piece; a deal never outlives the sector it was activated in.
+pub const MIN_DEAL_LEFT: ChainEpoch = 30 * EPOCHS_IN_DAY;
 /// Furthest claim deadline from the bounty's creation: a year.
 pub const MAX_CLAIM_WINDOW: ChainEpoch = 365 * EPOCHS_IN_DAY;
 /// Largest piece: 64 GiB, in padded bytes.

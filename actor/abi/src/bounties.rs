@@ -56,7 +56,7 @@ macro_rules! names_one_bounty {
 names_one_bounty! {
     /// `[id]`.
     CreateBountyReturn,
-    /// `[id]`, with a value. Caller: anybody. Errors: 41 past the deadline or cancelled, 44 above the target, 19 without a value.
+    /// `[id]`, with a value. Caller: anybody. Errors: 41 past the deadline or cancelled, 44 above what it can still pay out, 19 without a value.
     FundBountyParams,
     /// `[id]`. Caller: the creator. Errors: 42 where it has been claimed, 41 where it is cancelled already.
     CancelBountyParams,

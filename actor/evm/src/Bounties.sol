@@ -144,9 +144,20 @@ library Bounties {
         Slots.store(Slots.ESCROWED, uint256(int256(Slots.load(Slots.ESCROWED)) + change));
     }
 
-    /// Puts the value of this call into a bounty; no more than it could ever pay out.
+    /// Replicas that nobody keeps or has kept to the end.
+    function replicasLeft(Bounty memory b) internal pure returns (uint256) {
+        return b.replicas - b.open - b.completed;
+    }
+
+    /// Money that no open claim may still earn.
+    function free(Bounty memory b) internal pure returns (uint256) {
+        return b.escrowed - b.reserved;
+    }
+
+    /// Puts the value of this call into a bounty; no more than it could ever pay out: what a claim got that has died is missing for the one in
+    /// its place.
     function putIn(Bounty memory b, uint256 funder) private {
-        Exits.need(b.funded + msg.value <= b.reward * b.replicas, Exits.OVERFUNDED);
+        Exits.need(free(b) + msg.value <= b.reward * replicasLeft(b), Exits.OVERFUNDED);
         b.funded += msg.value;
         b.escrowed += msg.value;
         b.shares += msg.value;

@@ -58,6 +58,8 @@ library Claims {
     uint256 private constant MAX_LOCATION = 64;
     uint256 private constant MAX_NOTIFIED_PIECES = 256;
     uint256 private constant MAX_PAYLOAD = 9;
+    /// Thirty days, in which a sector may give up a piece whose deal still runs.
+    uint256 private constant MIN_DEAL_LEFT = 30 * 2880;
 
     uint256 private constant OPEN = 0;
     uint256 private constant COMPLETED = 1;
@@ -70,6 +72,8 @@ library Claims {
     uint256 private constant GET_DEAL_DATA_COMMITMENT = 1157985802;
     /// `deal -> provider`
     uint256 private constant GET_DEAL_PROVIDER = 935081690;
+    /// `deal -> [start, duration]`
+    uint256 private constant GET_DEAL_TERM = 163777312;
     /// `deal -> [activated, terminated]`, -1 for never
     uint256 private constant GET_DEAL_ACTIVATION = 2567238399;
     /// `deal -> sector`
@@ -103,8 +107,8 @@ library Claims {
     /// All that a claim has to keep; the bounty's side first, then the proof's. 0 if it does.
     function refusal(Bounty memory b, Proof memory proof) private view returns (uint256) {
         if (
-            b.cancelled || Chain.now_() > b.deadline || b.open + b.completed >= b.replicas || b.claims >= MAX_CLAIMS
-                || b.escrowed - b.reserved < b.reward
+            b.cancelled || Chain.now_() > b.deadline || b.replicasLeft() == 0 || b.claims >= MAX_CLAIMS
+                || b.free() < b.reward
         ) return Exits.BOUNTY_CLOSED;
         if (
             !proof.isPiece || proof.piece != b.piece || proof.size != b.paddedSize
@@ -211,6 +215,19 @@ library Claims {
         Exits.need(answer.isDone(), Exits.DEAL_DOES_NOT_FIT);
     }
 
+    function number(uint256 method, uint256 deal) private returns (uint256 v) {
+        R memory answer = market(method, deal);
+        v = answer.u64();
+        fits(answer);
+    }
+
+    function epochs(uint256 method, uint256 deal) private returns (int256 one, int256 other) {
+        R memory answer = market(method, deal);
+        answer.tuple(2);
+        (one, other) = (answer.i64(), answer.i64());
+        fits(answer);
+    }
+
     function claimBounty(R memory r) internal {
         r.tuple(2);
         uint256 id = r.u64();
@@ -225,18 +242,15 @@ library Claims {
         (proof.isPiece, proof.piece) = answer.piece();
         proof.size = answer.u64();
         fits(answer);
-        answer = market(GET_DEAL_PROVIDER, deal);
-        proof.provider = answer.u64();
-        fits(answer);
-        answer = market(GET_DEAL_ACTIVATION, deal);
-        answer.tuple(2);
-        int256 activated = answer.i64();
-        int256 terminated = answer.i64();
-        fits(answer);
-        Exits.need(activated >= 0 && terminated < 0, Exits.DEAL_DOES_NOT_FIT);
-        answer = market(GET_DEAL_SECTOR, deal);
-        proof.sector = answer.u64();
-        fits(answer);
+        proof.provider = number(GET_DEAL_PROVIDER, deal);
+        (int256 activated, int256 terminated) = epochs(GET_DEAL_ACTIVATION, deal);
+        // The market calls a deal active that is over until somebody settles it.
+        (int256 start, int256 duration) = epochs(GET_DEAL_TERM, deal);
+        Exits.need(
+            activated >= 0 && terminated < 0 && start + duration > int256(Chain.now_() + MIN_DEAL_LEFT),
+            Exits.DEAL_DOES_NOT_FIT
+        );
+        proof.sector = number(GET_DEAL_SECTOR, deal);
         bool known;
         (known, proof.expiration) = Chain.expiration(proof.provider, proof.sector);
         Exits.need(known, Exits.DEAL_DOES_NOT_FIT);

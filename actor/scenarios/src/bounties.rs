@@ -124,6 +124,53 @@ pub fn faulty_time_is_lost_and_dead_sectors_close(new: New<'_>) {
     assert_eq!(refund(&mut chain, alice, bounty), Ok(810));
 }
 
+/// What a dead claim has earned is missing for the next one; it can be put in again, and not an atto more.
+pub fn what_a_dead_claim_got_can_be_put_in_again(new: New<'_>) {
+    let mut chain = new();
+    let (alice, bob) = (chain.create_account(), chain.create_account());
+    let (miner, next) = (chain.create_miner(), chain.create_miner());
+    let bounty = create(&mut chain, alice, Terms { replicas: 1, ..terms(1) }, 1_000).unwrap();
+    claimed_by(&mut chain, miner, bounty);
+    assert_eq!(exit(fund(&mut chain, bob, bounty, 1)), Exit::Overfunded);
+    chain.set_epoch(200);
+    assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![100 + 90]));
+    assert_eq!(exit(fund(&mut chain, bob, bounty, 1)), Exit::Overfunded, "its claim may still earn the rest");
+    set_status(&mut chain, miner, 0);
+    assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![0]));
+
+    assert_eq!(exit(fund(&mut chain, bob, bounty, 191)), Exit::Overfunded);
+    fund(&mut chain, bob, bounty, 189).unwrap();
+    claimed_by(&mut chain, next, bounty);
+    assert_eq!(claims(&mut chain, bounty).len(), 1, "an atto is missing");
+    assert_eq!(exit(fund(&mut chain, alice, bounty, 2)), Exit::Overfunded);
+    fund(&mut chain, alice, bounty, 1).unwrap();
+    claimed_by(&mut chain, next, bounty);
+    assert_eq!(claims(&mut chain, bounty).len(), 2);
+    assert_eq!(exit(fund(&mut chain, bob, bounty, 1)), Exit::Overfunded);
+    chain.set_epoch(1_200);
+    assert_eq!(settle(&mut chain, bounty, &[1]), Ok(vec![1_000]));
+    let record = get_bounty(&mut chain, bounty);
+    assert!(record.ended && record.escrowed.is_zero());
+    assert_eq!((record.funded, record.paid), (TokenAmount::from_atto(1_190), TokenAmount::from_atto(1_190)));
+    assert_eq!((refund(&mut chain, bob, bounty), refund(&mut chain, alice, bounty)), (Ok(0), Ok(0)));
+}
+
+/// Lost time is money for another replica, but only where one is left to be kept.
+pub fn what_is_lost_makes_room_for_no_more_than_is_left(new: New<'_>) {
+    let mut chain = new();
+    let (alice, miner) = (chain.create_account(), chain.create_miner());
+    let bounty = create(&mut chain, alice, terms(1), 1_000).unwrap();
+    claimed_by(&mut chain, miner, bounty);
+    set_status(&mut chain, miner, 2);
+    chain.set_epoch(300);
+    assert_eq!(settle(&mut chain, bounty, &[0]), Ok(vec![0]));
+    // 180 are lost, and one replica is left.
+    assert_eq!(get_bounty(&mut chain, bounty).reserved, TokenAmount::from_atto(820));
+    assert_eq!(exit(fund(&mut chain, alice, bounty, 821)), Exit::Overfunded);
+    fund(&mut chain, alice, bounty, 820).unwrap();
+    assert_eq!(exit(fund(&mut chain, alice, bounty, 1)), Exit::Overfunded);
+}
+
 pub fn a_sector_that_expires_early_earns_to_its_expiration(new: New<'_>) {
     let mut chain = new();
     let (alice, miner) = (chain.create_account(), chain.create_miner());

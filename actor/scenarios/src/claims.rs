@@ -42,7 +42,8 @@ impl Scene {
 
     fn deal(&self) -> Deal {
         let size = PaddedPieceSize(2_048);
-        Deal { piece: piece(1), size, provider: self.miner, activated: 150, terminated: -1, sector: Some(7) }
+        let (start, duration, provider) = (160, 200_000, self.miner);
+        Deal { piece: piece(1), size, provider, start, duration, activated: 150, terminated: -1, sector: Some(7) }
     }
 
     /// Claims by a deal, and requires that nothing comes of it.
@@ -206,6 +207,20 @@ pub fn deals_that_do_not_fit_are_refused(new: New<'_>) {
     scene.refused(good, Exit::NotFound);
 }
 
+/// The market calls a deal active that is over until somebody settles it; its sector may hold another piece by then.
+pub fn a_deal_that_is_over_or_soon_over_is_no_claim(new: New<'_>) {
+    let mut scene = scene(new);
+    let good = scene.deal();
+    seal(&mut scene.chain, scene.miner, 7, 5_000);
+    let lasting = |duration| Deal { start: 150, duration, ..good.clone() };
+    for duration in [i64::MIN, -1, 0, 49, 50, 51, 50 + MIN_DEAL_LEFT] {
+        scene.refused(lasting(duration), Exit::DealDoesNotFit);
+    }
+    scene.refused(Deal { start: i64::MIN, duration: i64::MIN, ..good.clone() }, Exit::DealDoesNotFit);
+    scene.chain.set_deal(1, lasting(51 + MIN_DEAL_LEFT));
+    assert_eq!(scene.claim(1), Ok(0));
+}
+
 /// Answers that no built-in actor gives, and calls that the chain does not deliver.
 fn hostile() -> Vec<Option<Answer>> {
     let ok =
@@ -227,9 +242,7 @@ fn hostile() -> Vec<Option<Answer>> {
 }
 
 pub fn a_hostile_market_gets_nothing(new: New<'_>) {
-    let queries =
-        [ext::GET_DEAL_DATA_COMMITMENT, ext::GET_DEAL_PROVIDER, ext::GET_DEAL_ACTIVATION, ext::GET_DEAL_SECTOR];
-    for method in queries {
+    for method in ext::DEAL_QUESTIONS {
         for answer in hostile() {
             let mut scene = scene(new);
             seal(&mut scene.chain, scene.miner, 7, 5_000);

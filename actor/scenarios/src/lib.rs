@@ -36,7 +36,8 @@ macro_rules! scenarios {
                 many_grants_are_listed_in_pages, what_is_shared_with_somebody_is_listed_in_pages, a_new_owner_needs_no_grant,
                 grants_out_of_bounds_are_refused, long_wraps_stay_whole;
             bounties: a_bounty_from_offer_to_refund, rounding_neither_makes_nor_loses, settling_twice_in_an_epoch_pays_once,
-                faulty_time_is_lost_and_dead_sectors_close, a_sector_that_expires_early_earns_to_its_expiration,
+                faulty_time_is_lost_and_dead_sectors_close, what_a_dead_claim_got_can_be_put_in_again,
+                what_is_lost_makes_room_for_no_more_than_is_left, a_sector_that_expires_early_earns_to_its_expiration,
                 locations_are_looked_up_again_when_stale, money_goes_in_up_to_the_target,
                 cancelling_ends_what_nobody_has_claimed, terms_out_of_bounds_are_refused, providers_are_kept_by_id_and_once,
                 bounties_are_listed_in_pages, the_largest_amounts_add_up;
@@ -44,6 +45,7 @@ macro_rules! scenarios {
                 undecodable_notifications_get_an_empty_answer, a_provider_claims_a_bounty_once, replicas_and_money_limit_claims,
                 only_listed_providers_claim, a_bounty_records_so_many_claims_and_no_more,
                 thousands_of_pieces_are_answered_and_few_are_looked_at, a_deal_is_a_claim, deals_that_do_not_fit_are_refused,
+                a_deal_that_is_over_or_soon_over_is_no_claim,
                 a_hostile_market_gets_nothing, a_hostile_miner_gets_nothing;
             dispatch: every_method_is_in_the_table, params_that_do_not_decode_are_refused, other_forms_of_a_value_are_refused,
                 flipped_bits_never_break_the_state, money_is_taken_where_it_belongs_only, other_numbers_are_unknown;

@@ -120,6 +120,11 @@ impl Chain {
         Address::new_actor(&id.to_be_bytes())
     }
 
+    /// Takes an actor out of the state; its robust address still leads to its ID, as that of a payment channel that was collected.
+    pub fn delete(&mut self, id: ActorID) {
+        self.actors.remove(&id).expect("the actor exists");
+    }
+
     /// Makes an actor refuse money from now on.
     pub fn refuse_money(&mut self, id: ActorID, exit: Option<ExitCode>) {
         self.actors.get_mut(&id).expect("the actor exists").refuses = exit;

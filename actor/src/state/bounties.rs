@@ -54,6 +54,16 @@ impl BountyBlock {
         self.claims.iter().map(|claim| claim.reserved(terms)).sum()
     }
 
+    /// Replicas that nobody keeps or has kept to the end.
+    pub fn replicas_left(&self, terms: &Terms) -> u64 {
+        terms.replicas - self.count(ClaimStatus::Open) - self.count(ClaimStatus::Completed)
+    }
+
+    /// Money that no open claim may still earn.
+    pub fn free(&self, terms: &Terms) -> TokenAmount {
+        &self.escrowed - self.reserved(terms)
+    }
+
     /// Tells whether nothing more can be earned, now or later.
     pub fn is_ended(&self, terms: &Terms, now: ChainEpoch) -> bool {
         let all_earned = self.count(ClaimStatus::Completed) >= terms.replicas;
@@ -222,7 +232,7 @@ impl Bounties {
         self.log.set(store, id - 1, Some(link))
     }
 
-    /// Puts money into a bounty; no more than it could ever pay out.
+    /// Puts money into a bounty; no more than it could ever pay out: what a claim got that has died is missing for the one in its place.
     fn put_in(
         &mut self,
         store: &impl Blockstore,
@@ -232,10 +242,10 @@ impl Bounties {
         funder: ActorID,
         value: &TokenAmount,
     ) -> Result<()> {
-        bounty.funded += value;
-        if bounty.funded > terms.target() {
+        if bounty.free(terms) + value > &terms.reward_per_replica * bounty.replicas_left(terms) {
             return Err(Error::Overfunded);
         }
+        bounty.funded += value;
         bounty.escrowed += value;
         bounty.shares += value;
         self.escrowed += value;

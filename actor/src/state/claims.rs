@@ -162,14 +162,12 @@ impl Bounties {
 
 /// All that a claim has to keep; the bounty's side first, then the proof's.
 fn fits(terms: &Terms, bounty: &BountyBlock, proof: &Proof, now: ChainEpoch) -> Result<()> {
-    let taken = bounty.count(ClaimStatus::Open) + bounty.count(ClaimStatus::Completed);
-    let free = &bounty.escrowed - bounty.reserved(terms);
     let open = [
         (!bounty.cancelled, "it is cancelled"),
         (!is_past(terms.claim_deadline, now), "its deadline has passed"),
-        (taken < terms.replicas, "all replicas are claimed"),
+        (bounty.replicas_left(terms) > 0, "all replicas are claimed"),
         (bounty.claims.len() < MAX_CLAIMS, "it has had too many claims"),
-        (free >= terms.reward_per_replica, "there is no money for another replica"),
+        (bounty.free(terms) >= terms.reward_per_replica, "there is no money for another replica"),
     ];
     let end = now.saturating_add(terms.min_duration);
     let allowed = terms.providers.is_empty() || terms.providers.contains(&Address::new_id(proof.provider));

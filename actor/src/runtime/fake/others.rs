@@ -32,6 +32,10 @@ pub struct Deal {
     pub size: PaddedPieceSize,
     /// By whom.
     pub provider: ActorID,
+    /// From when it is paid for.
+    pub start: ChainEpoch,
+    /// For how long.
+    pub duration: ChainEpoch,
     /// When it was activated, -1 for not yet.
     pub activated: ChainEpoch,
     /// When it was terminated, -1 for never.
@@ -66,6 +70,7 @@ impl Chain {
         match method {
             ext::GET_DEAL_DATA_COMMITMENT => cbor(&(deal.piece, deal.size)),
             ext::GET_DEAL_PROVIDER => cbor(&deal.provider),
+            ext::GET_DEAL_TERM => cbor(&(deal.start, deal.duration)),
             ext::GET_DEAL_ACTIVATION => cbor(&(deal.activated, deal.terminated)),
             ext::GET_DEAL_SECTOR => cbor(&deal.sector.ok_or(NOT_ACTIVATED)?),
             _ => Err(ExitCode::USR_UNHANDLED_MESSAGE),

@@ -45,7 +45,9 @@ fn check_money(id: BountyId, bounty: &BountyBlock, terms: &Terms, shares: TokenA
     let none = TokenAmount::default();
     let signs = [funded, paid, refunded, escrowed].iter().all(|amount| **amount >= none);
     wrong.require(signs, || format!("bounty {id} has a negative amount"));
-    wrong.require(*funded <= terms.target(), || format!("bounty {id} has more than it can pay"));
+    let dead = bounty.claims.iter().filter(|claim| claim.status == ClaimStatus::Dead);
+    let lost: TokenAmount = dead.map(|claim| &claim.paid).sum();
+    wrong.require(*funded <= terms.target() + lost, || format!("bounty {id} has more than it can pay"));
     wrong.require(shares == bounty.shares, || {
         format!("bounty {id}: shares of {shares}, the sum says {}", bounty.shares)
     });

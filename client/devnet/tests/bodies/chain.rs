@@ -141,15 +141,14 @@ impl Chain {
         for (id, deal) in &self.deals {
             rows.push(said(ext::GET_DEAL_DATA_COMMITMENT, id, &(deal.piece, deal.size)));
             rows.push(said(ext::GET_DEAL_PROVIDER, id, &deal.provider));
+            rows.push(said(ext::GET_DEAL_TERM, id, &(deal.start, deal.duration)));
             rows.push(said(ext::GET_DEAL_ACTIVATION, id, &(deal.activated, deal.terminated)));
             rows.push(match deal.sector {
                 Some(sector) => said(ext::GET_DEAL_SECTOR, id, &sector),
                 None => (ext::GET_DEAL_SECTOR, Some(to_vec(id).expect("CBOR")), NOT_ACTIVATED, 0, vec![]),
             });
         }
-        for method in
-            [ext::GET_DEAL_DATA_COMMITMENT, ext::GET_DEAL_PROVIDER, ext::GET_DEAL_ACTIVATION, ext::GET_DEAL_SECTOR]
-        {
+        for method in ext::DEAL_QUESTIONS {
             rows.push(refused(method, ExitCode::USR_NOT_FOUND.value()));
         }
         rows

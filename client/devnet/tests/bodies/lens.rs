@@ -77,6 +77,8 @@ fn the_lens_shows_claims_as_the_wire_does() {
             piece: piece(1),
             size: PaddedPieceSize(2_048),
             provider: second,
+            start: 0,
+            duration: 10_000_000,
             activated: 150,
             terminated: -1,
             sector: Some(9),
