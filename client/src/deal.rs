@@ -51,6 +51,7 @@ pub use mk12::{Ask, MarketProvider};
 pub use mk20::DealState;
 pub use multiaddr::{MultiaddrError, http_multiaddr, http_url};
 pub use retrieval::{Retrieval, piece_path};
+pub(crate) use sink::INCOMING;
 pub use sink::{Mismatch, PieceSink, ReceivedPiece, SinkError, VerifiedPiece};
 pub use witness::{Testimony, Witness};
 

@@ -158,7 +158,7 @@ async fn fetch_from(
 /// Takes a CAR of our own outbox, as little believed as anybody's.
 fn copy(from: &Path, out: &Path, piece: &PieceInfo) -> Result<(), DealError> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".incoming-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(crate::deal::INCOMING).tempfile_in(folder)?;
     let mut comm_p = CommP::new();
     let mut both = Both(&mut file, &mut comm_p);
     std::io::copy(&mut std::fs::File::open(from)?, &mut both)?;

@@ -67,10 +67,10 @@ impl Place {
         builder.prefix(&prefix).rand_bytes(random).permissions(permissions).tempfile_in(folder_of(&self.path))
     }
 
-    /// A folder beside it that vanishes unless what was made inside is [`Place::adopt`]ed.
+    /// A folder beside it that vanishes unless what was made inside is [`Place::adopt`]ed, and that nobody else gets into.
     pub fn folder(&self) -> io::Result<TempDir> {
         let (prefix, random) = self.name();
-        tempfile::Builder::new().prefix(&prefix).rand_bytes(random).tempdir_in(folder_of(&self.path))
+        private_folder(&prefix, random, &folder_of(&self.path))
     }
 
     fn name(&self) -> (String, usize) {
@@ -92,16 +92,19 @@ impl Place {
     /// Puts a whole file or folder, made inside of [`Place::folder`], into its place. What stood there goes only when the new one is there.
     pub fn adopt(&self, made: &Path) -> anyhow::Result<()> {
         if self.force && fs::symlink_metadata(&self.path).is_ok() {
-            let old = tempfile::Builder::new().prefix(".bauta-old-").tempdir_in(folder_of(&self.path))?;
+            let old = private_folder(".bauta-old-", 6, &folder_of(&self.path))?;
             let aside: OsString = self.path.file_name().unwrap_or_default().into();
             let aside = old.path().join(aside);
             fs::rename(&self.path, &aside)?;
             if let Err(error) = fs::rename(made, &self.path) {
-                fs::rename(&aside, &self.path)?;
+                if fs::rename(&aside, &self.path).is_err() {
+                    // What stood here is not lost with the folder that it was put into.
+                    let kept = old.keep().join(aside.file_name().unwrap_or_default());
+                    let what = format!("{}; what stood there is now {}", self.path.display(), kept.display());
+                    return Err(anyhow::Error::new(error).context(what));
+                }
                 return Err(error.into());
             }
-        } else if fs::symlink_metadata(&self.path).is_ok() {
-            return Err(self.explain(io::ErrorKind::AlreadyExists.into()));
         } else {
             fs::rename(made, &self.path)?;
         }
@@ -115,6 +118,11 @@ impl Place {
         }
         anyhow::Error::new(error).context(self.path.display().to_string())
     }
+}
+
+fn private_folder(prefix: &str, random: usize, inside: &Path) -> io::Result<TempDir> {
+    let private = fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix(prefix).rand_bytes(random).permissions(private).tempdir_in(inside)
 }
 
 fn folder_of(path: &Path) -> PathBuf {

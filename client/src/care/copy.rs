@@ -79,7 +79,7 @@ pub struct ClaimView {
 pub enum Served {
     /// The right bytes, as far as they were looked at; so many were verified.
     Right {
-        /// Bytes that were verified.
+        /// Bytes that were verified: 0 where it is only known to offer as many as there are, because nothing here tells a part of them.
         verified: u64,
     },
     /// It says that it has no such piece.

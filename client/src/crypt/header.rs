@@ -13,8 +13,9 @@ use super::{Error, FileKey};
 const VERSION_LINE: &[u8] = b"age-encryption.org/v1\n";
 const ARMOR_LINE: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 const MAC_START: &[u8] = b"---";
-/// Largest header read: some 2,500 recipients.
+/// Largest header read and written: some 2,500 recipients.
 const MAX_HEADER: usize = 256 << 10;
+const TOO_LARGE: Error = Error::TooLarge { what: "the header of an age file", limit: MAX_HEADER };
 
 /// Bytes of the nonce between header and body.
 pub(super) const NONCE: usize = 16;
@@ -71,7 +72,9 @@ impl Header {
 }
 
 /// Writes a header over the texts of stanzas.
-pub(super) fn write_header<'a>(key: &FileKey, stanzas: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+///
+/// Errors: [`Error::TooLarge`] for one that would not be read again.
+pub(super) fn write_header<'a>(key: &FileKey, stanzas: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, Error> {
     let mut text = VERSION_LINE.to_vec();
     stanzas.into_iter().for_each(|stanza| text.extend_from_slice(stanza));
     text.extend_from_slice(MAC_START);
@@ -79,7 +82,7 @@ pub(super) fn write_header<'a>(key: &FileKey, stanzas: impl IntoIterator<Item = 
     text.push(b' ');
     text.extend_from_slice(mac.as_bytes());
     text.push(b'\n');
-    text
+    if text.len() > MAX_HEADER { Err(TOO_LARGE) } else { Ok(text) }
 }
 
 /// Reads the texts of one or more stanzas, strictly as the specification has them.
@@ -131,11 +134,7 @@ fn read_line(input: &mut impl Read, text: &mut Vec<u8>) -> Result<(), Error> {
         }
         if text.len() > MAX_HEADER || (text.len() == VERSION_LINE.len() && !text.starts_with(&VERSION_LINE[..19])) {
             // Not worth reading on: no age file at all, or one with an absurd header.
-            return if text.len() > MAX_HEADER {
-                Err(Error::TooLarge { what: "the header of an age file", limit: MAX_HEADER })
-            } else {
-                Err(wrong_version(text))
-            };
+            return if text.len() > MAX_HEADER { Err(TOO_LARGE) } else { Err(wrong_version(text)) };
         }
     }
 }

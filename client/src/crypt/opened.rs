@@ -37,7 +37,7 @@ pub fn reheader<R: Read>(mut file: R, key: &FileKey, recipients: &[Recipient]) -
     if wraps.is_empty() {
         return Err(Error::Malformed("nobody to encrypt to"));
     }
-    let mut text = write_header(key, wraps.iter().map(Wrap::as_bytes));
+    let mut text = write_header(key, wraps.iter().map(Wrap::as_bytes))?;
     text.extend_from_slice(&header.nonce);
     Ok(io::Cursor::new(text).chain(file))
 }

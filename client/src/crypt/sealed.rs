@@ -21,7 +21,7 @@ pub fn seal<R: Read>(plain: R, recipients: &[Recipient]) -> Result<Sealed<R>, Er
 /// Errors: [`Error::Malformed`] without a recipient.
 pub fn seal_with_key<R: Read>(plain: R, key: &FileKey, recipients: &[Recipient]) -> Result<Sealed<R>, Error> {
     let Envelope { wraps, header, body } = Envelope::new(key, recipients)?;
-    Ok(Sealed { plain, key: key.clone(), wraps, body, ready: header, taken: 0, ahead: None, index: 0 })
+    Ok(Sealed { plain, key: key.clone(), wraps, body, ready: header, taken: 0, ahead: None, index: 0, failed: false })
 }
 
 /// What is in front of an age file's body, and the key of that body.
@@ -42,7 +42,7 @@ impl Envelope {
         }
         let mut nonce = [0; NONCE];
         OsRng.fill_bytes(&mut nonce);
-        let mut header = write_header(key, wraps.iter().map(Wrap::as_bytes));
+        let mut header = write_header(key, wraps.iter().map(Wrap::as_bytes))?;
         header.extend_from_slice(&nonce);
         let body = BodyKey::new(key, &nonce);
         Ok(Envelope { wraps, header, body })
@@ -62,6 +62,8 @@ pub struct Sealed<R> {
     ahead: Option<Vec<u8>>,
     /// Number of the chunk to be sealed next.
     index: u64,
+    /// Whether reading failed: what was read by then is lost, and an age file without it would look whole.
+    failed: bool,
 }
 
 impl<R> Sealed<R> {
@@ -111,7 +113,12 @@ impl<R: Read> Sealed<R> {
 impl<R: Read> Read for Sealed<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.taken == self.ready.len() {
+            if self.failed {
+                return Err(io::Error::other("reading the plaintext failed before"));
+            }
+            self.failed = true;
             self.fill()?;
+            self.failed = false;
         }
         let n = out.len().min(self.ready.len() - self.taken);
         out[..n].copy_from_slice(&self.ready[self.taken..][..n]);

@@ -94,7 +94,7 @@ fn an_empty_last_chunk_is_refused() {
     let tag = body.seal(0, false, &mut first);
     first.extend(tag);
     first.extend(body.seal(1, true, &mut []));
-    let text = header::write_header(&key, [&b"-> test\n\n"[..]]);
+    let text = header::write_header(&key, [&b"-> test\n\n"[..]]).unwrap();
     let file = [&text[..], &header.nonce, &first].concat();
     let e = open_with_key(&file[..], &key).and_then(read).expect_err("an empty last chunk is refused");
     assert!(matches!(e, Error::Malformed("the age file ends with an empty chunk")), "{e}");
@@ -108,6 +108,26 @@ fn after_an_error_comes_no_end() {
     let mut out = [0; 10];
     assert!(opened.read(&mut out).is_err());
     assert!(opened.read(&mut out).is_err());
+}
+
+/// A reader that fails once and then goes on has lost what was read ahead: no age file may come of it that looks whole.
+#[test]
+fn after_a_failed_read_nothing_more_is_sealed() {
+    struct FailsOnce(usize);
+    impl Read for FailsOnce {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            self.0 += 1;
+            match self.0 {
+                3 => Err(std::io::ErrorKind::TimedOut.into()),
+                n if n > 9 => Ok(0),
+                _ => Ok(out.len()),
+            }
+        }
+    }
+    let mut sealed = seal(FailsOnce(0), &[Identity::generate().recipient()]).unwrap();
+    let mut out = Vec::new();
+    assert!(sealed.read_to_end(&mut out).is_err());
+    assert!(sealed.read(&mut [0; 10]).is_err());
 }
 
 #[test]

@@ -14,6 +14,8 @@ use tokio::task::JoinHandle;
 
 use crate::piece::{CommP, PieceInfo, padded_size_of, piece_cid_v2};
 
+/// How the names of files begin that are still coming in.
+pub(crate) const INCOMING: &str = ".incoming-";
 /// Chunks waiting for the disk and the hash.
 const QUEUE: usize = 16;
 
@@ -70,7 +72,7 @@ fn name(piece: &PieceInfo) -> String {
 impl PieceSink {
     /// Opens a temporary file in `folder`. Not more than `limit` bytes will be taken.
     pub fn create(folder: &Path, limit: u64) -> io::Result<Self> {
-        let mut file = tempfile::Builder::new().prefix(".incoming-").tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(INCOMING).tempfile_in(folder)?;
         let (chunks, mut queue) = mpsc::channel::<Bytes>(QUEUE);
         let worker = tokio::task::spawn_blocking(move || {
             let mut comm_p = CommP::new();

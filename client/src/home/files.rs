@@ -38,8 +38,8 @@ pub enum FileError {
         /// Its permission bits.
         mode: u32,
     },
-    /// A secret file is longer than any secret.
-    #[error("{0} is too long for a secret file")]
+    /// A private file is longer than any of its kind.
+    #[error("{0} is too long to be what it should be")]
     TooLong(PathBuf),
     /// Not a regular file.
     #[error("{0} is not a regular file")]
@@ -90,6 +90,13 @@ pub fn write_public(path: &Path, contents: &[u8], replace: bool) -> Result<(), F
 ///
 /// Errors: TooOpen: group or others have any permission on it; Missing; TooLong: over 1 MiB; NotAFile.
 pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    read_private_up_to(path, MAX_PRIVATE)
+}
+
+/// Reads a file that nobody else is to read, and that may be longer than a secret.
+///
+/// Errors: as [`read_private`]; TooLong: over so many bytes.
+pub fn read_private_up_to(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let mut file = File::open(path).map_err(|source| FileError::io(path, source))?;
     // Asked of the open file: the one that is read is the one that was checked.
     let about = file.metadata().map_err(|source| FileError::io(path, source))?;
@@ -97,10 +104,10 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
         return Err(FileError::NotAFile(path.to_path_buf()));
     }
     check_mode(path, &about)?;
-    if about.len() > MAX_PRIVATE {
+    if about.len() > most {
         return Err(FileError::TooLong(path.to_path_buf()));
     }
-    let length = usize::try_from(about.len()).expect("at most 1 MiB");
+    let length = usize::try_from(about.len()).map_err(|_| FileError::TooLong(path.to_path_buf()))?;
     let mut contents = Zeroizing::new(Vec::with_capacity(length + 1));
     // A file that grows under our hands must neither be read without end nor make the buffer move, leaving a copy of the secret behind.
     (&mut file).take(about.len()).read_to_end(&mut contents).map_err(|source| FileError::io(path, source))?;

@@ -12,7 +12,7 @@ use super::error::corrupt;
 use super::manifest::{Content, Entry};
 use super::opening::{SmallFile, WRONG_SIZE};
 use super::output::{folder_of, write_beside};
-use super::platform::{join, permissions, symlink, target_of};
+use super::platform::{create_folder, join, permissions, private_folder, symlink, target_of};
 use super::unpacker::Unpacker;
 use super::{Error, Options, Package, Phase};
 use crate::car::{Blocks, is_leaf};
@@ -62,10 +62,16 @@ impl<B: Blocks> Package<B> {
         if destination.symlink_metadata().is_ok() && !is_empty_folder(destination) {
             return Err(Error::Exists(destination.into()));
         }
-        let beside = tempfile::Builder::new().prefix(".bauta-").tempdir_in(folder_of(destination)).map_err(io)?;
+        // Until all modes are restored, nobody else gets in. The folder itself stays its owner's alone, as nothing tells its mode, unless it was
+        // there: then as it was.
+        let was = destination.metadata().ok().map(|about| about.permissions());
+        let beside = private_folder(folder_of(destination)).map_err(io)?;
         let root = beside.path().join("folder");
-        fs::create_dir(&root).map_err(io)?;
+        create_folder(&root).map_err(io)?;
         let outcome = self.fill(&root, options).and_then(|unpacked| {
+            if let Some(was) = was {
+                fs::set_permissions(&root, was).map_err(io)?;
+            }
             fs::rename(&root, destination).map_err(io)?;
             Ok(unpacked)
         });
@@ -95,7 +101,7 @@ impl<B: Blocks> Package<B> {
             }
             let at = place(root, entry)?;
             match &entry.content {
-                Content::Directory => fs::create_dir(&at).map_err(|e| Error::io(&at, e))?,
+                Content::Directory => create_folder(&at).map_err(|e| Error::io(&at, e))?,
                 Content::File { size, payload, key } => {
                     let cid = self.payload_cid(*payload).map_err(|e| e.inside(&entry.path))?;
                     if let Some(block) = self.small_block(&cid).map_err(|e| e.inside(&entry.path))? {

@@ -6,7 +6,7 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::checkpoints::Note;
-use super::manifest::{self, Content, Entry, MAX_PAYLOADS};
+use super::manifest::{self, Content, Entry, MAX_MANIFEST, MAX_PAYLOADS};
 use super::pipeline::Pipeline;
 use super::platform::{identity_of, join, name_bytes, open_plain};
 use super::resume::{Left, Rest, Restored};
@@ -33,7 +33,10 @@ pub(super) fn pack_folder<W: Write + Seek>(
 ) -> Result<Packed, Error> {
     let mut skipped = Vec::new();
     let found = scan(root, &mut options, &mut skipped).map_err(|e| Error::io(root, e))?;
-    let total = found.iter().map(Found::size).sum();
+    let total = found.iter().map(Found::size).fold(0, u64::saturating_add);
+    if found.iter().map(|found| found.path.len() as u64).sum::<u64>() > MAX_MANIFEST {
+        return Err(manifest::too_large());
+    }
     let mut payloads = Payloads { twins: Twins::among(&found), ..Payloads::default() };
     let restored = Restored::of(left, root, &mut payloads);
     let mut packing = Packing { root, pipeline, options, payloads, restored, done: 0, total };
@@ -92,8 +95,8 @@ pub(super) type Payload = (u64, FileKey);
 #[derive(Default)]
 pub(super) struct Payloads {
     count: u64,
-    /// Those of files that have several names, by device and number.
-    by_file: HashMap<(u64, u64), Payload>,
+    /// Sizes and payloads of files that have several names, by device and number.
+    by_file: HashMap<(u64, u64), (u64, Payload)>,
     /// Files that may have the same content as another.
     twins: Twins,
     by_content: HashMap<Digest, Payload>,
@@ -101,9 +104,9 @@ pub(super) struct Payloads {
 
 impl Payloads {
     /// Remembers what may be met again: the same file under another name, the same content in another file.
-    pub fn learn(&mut self, identity: Option<(u64, u64, bool)>, digest: Option<Digest>, payload: &Payload) {
+    pub fn learn(&mut self, identity: Option<(u64, u64, bool)>, size: u64, digest: Option<Digest>, payload: &Payload) {
         if let Some((device, number, true)) = identity {
-            self.by_file.insert((device, number), payload.clone());
+            self.by_file.insert((device, number), (size, payload.clone()));
         }
         if let Some(digest) = digest {
             self.by_content.insert(digest, payload.clone());
@@ -123,7 +126,7 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
         let path = begun.path.to_vec();
         let Some(at) = join(self.root, &path) else { return Ok(()) };
         let (identity, size) = (file.metadata().as_ref().ok().and_then(identity_of), begun.seen.0[0]);
-        let mut source = Source::going_on(&at, file, size).map_err(|e| Error::io(&at, e))?;
+        let mut source = Source::going_on(&at, file, begun.seen.clone()).map_err(|e| Error::io(&at, e))?;
         let (total, options) = (self.total, &mut self.options);
         let reader = source.reporting(|read| options.report(Phase::Pack, read, Some(total)));
         let outcome = self.pipeline.add_rest(reader, &begun, &leaves, cutter);
@@ -137,7 +140,7 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
         outcome?;
         let payload = (self.payloads.count, begun.key.0.clone());
         self.count_payload()?;
-        self.payloads.learn(identity, begun.digest.map(ByteArray::into_array), &payload);
+        self.payloads.learn(identity, size, begun.digest.map(ByteArray::into_array), &payload);
         self.restored.files.insert(path, (size, payload));
         Ok(())
     }
@@ -161,7 +164,7 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
             }
             Kind::Other => Err(skip("it is neither a file, a folder nor a link")),
             Kind::File(size) => {
-                let outcome = self.file(found, size);
+                let outcome = self.file(found);
                 self.done += size;
                 let (size, (payload, key)) = outcome?;
                 Ok(Content::File { size, payload, key })
@@ -170,13 +173,14 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
     }
 
     /// Gives size and payload of a file, a new one or that of the same file or an identical one.
-    fn file(&mut self, found: &Found, expected: u64) -> Result<(u64, Payload), Problem> {
+    fn file(&mut self, found: &Found) -> Result<(u64, Payload), Problem> {
         if let Some(restored) = self.restored.files.remove(&found.path) {
             return Ok(restored);
         }
         let names = found.identity.filter(|id| id.2).map(|id| (id.0, id.1));
-        if let Some(payload) = names.and_then(|id| self.payloads.by_file.get(&id)) {
-            return Ok((expected, payload.clone()));
+        // It is as large as it was then, whatever it is by now.
+        if let Some(packed) = names.and_then(|id| self.payloads.by_file.get(&id)) {
+            return Ok(packed.clone());
         }
         let at = place(self.root, found);
         let file = open_plain(File::options().read(true), &at).map_err(skip)?;
@@ -185,7 +189,7 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
         }
         let mut source = Source::of_file(&at, file).map_err(skip)?;
         let (size, payload) = self.source(&found.path, &mut source)?;
-        self.payloads.learn(found.identity, None, &payload);
+        self.payloads.learn(found.identity, size, None, &payload);
         Ok((size, payload))
     }
 
@@ -206,13 +210,13 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
             return Err(Error::TooLarge(format!("a folder holds at most {MAX_PAYLOADS} files")).into());
         }
         let note = match self.pipeline.checkpoints() {
-            Some(_) => Some(Note { path: path.into(), seen: source.seen().map_err(skip)?, digest }),
+            Some(_) => Some(Note { path: path.into(), seen: source.seen(), digest }),
             None => None,
         };
         let key = self.seal(source, small, note)?;
         let payload = (self.payloads.count, key);
         self.count_payload()?;
-        self.payloads.learn(None, digest, &payload);
+        self.payloads.learn(None, size, digest, &payload);
         Ok((size, payload))
     }
 
@@ -249,13 +253,16 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
             let groups = groups.into_iter().enumerate().map(|(group, link)| (group_name(group as u64), link)).collect();
             root.push(("data".into(), add_directory(groups, self.pipeline.car())?));
         }
-        let manifest = zeroize::Zeroizing::new(manifest::encode(entries));
+        let manifest = manifest::encode(entries);
+        if manifest.len() as u64 > MAX_MANIFEST {
+            return Err(manifest::too_large());
+        }
         let sealed = self.pipeline.add(&manifest[..], None)?;
         let (_, mut files) = self.pipeline.drain()?;
         root.push(("manifest.age".into(), files.pop().expect("it was just added")));
         let root = add_directory(root, self.pipeline.car())?;
-        let size =
-            entries.iter().map(|entry| if let Content::File { size, .. } = entry.content { size } else { 0 }).sum();
+        let sizes = entries.iter().map(|entry| if let Content::File { size, .. } = entry.content { size } else { 0 });
+        let size = sizes.fold(0, u64::saturating_add);
         let metadata = Metadata { name, media_type: "inode/directory".into(), size, kind: ContentKind::Folder };
         sealed.packed(self.pipeline.into_car()?, root.cid, metadata, skipped)
     }

@@ -26,6 +26,8 @@ use crate::home::{FileError, create_private_folder};
 const FORM: u64 = 1;
 /// Longest line read: more than a checkpoint of the smallest files needs.
 const MAX_LINE: u64 = 128 << 20;
+/// Most files in a checkpoint that speaks of all there is, so that its line is read again: a path has 4,096 bytes at most.
+const FILES_A_LINE: usize = 20_000;
 
 /// What a file was when it was looked at. The same again means the same content, as far as a file system can tell: its size, times of content
 /// and state to the nanosecond, device and number.
@@ -138,7 +140,8 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Begins one over whatever is at the path, 0600. With a state, it is on the disk when this returns; without, nothing would be lost.
+    /// Begins one over whatever is at the path, 0600. With a state, it is on the disk when this returns, in as many lines as it needs; without,
+    /// nothing would be lost.
     pub fn create(path: &Path, owner: &Recipient, head: &Head, state: Option<&Checkpoint>) -> io::Result<Self> {
         let folder = path.parent().unwrap_or(Path::new("."));
         create_private_folder(folder).map_err(|e| match e {
@@ -158,7 +161,13 @@ impl Journal {
         let mut journal = Journal { file, body, index: 0 };
         journal.line(head)?;
         if let Some(state) = state {
-            journal.line(state)?;
+            let (first, rest) = state.finished.split_at(state.finished.len().min(FILES_A_LINE));
+            let mut part = Checkpoint { finished: first.to_vec(), begun: None, ..state.clone() };
+            for next in rest.chunks(FILES_A_LINE) {
+                journal.line(&part)?;
+                part = Checkpoint { finished: next.to_vec(), nodes: ByteBuf::new(), ..part };
+            }
+            journal.line(&Checkpoint { begun: state.begun.clone(), ..part })?;
             journal.file.sync_all()?;
         }
         fs::rename(&beside, path)?;
@@ -274,6 +283,37 @@ mod tests {
         let swapped = [&whole[..ends[0] as usize], &whole[first as usize..second as usize]].concat();
         fs::write(&path, swapped).unwrap();
         assert_eq!(read(&path, &[owner]).unwrap().1.len(), 0);
+    }
+
+    #[test]
+    fn a_state_of_many_files_takes_several_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let owner = Identity::generate();
+        let one = checkpoint(9).finished.remove(0);
+        let many = |n: usize| (0..n).map(|n| Finished { end: n as u64, ..one.clone() }).collect::<Vec<_>>();
+        for (count, lines) in [(1, 1), (FILES_A_LINE, 1), (FILES_A_LINE + 1, 2), (2 * FILES_A_LINE + 5, 3)] {
+            let begun = Begun {
+                path: ByteBuf::new(),
+                seen: Seen(vec![1]),
+                key: one.key.clone(),
+                header: ByteBuf::new(),
+                wraps: Vec::new(),
+                start: 3,
+                digest: None,
+            };
+            let nodes = ByteBuf::from([7; 32]);
+            let state = Checkpoint { size: 9, nodes, finished: many(count), begun: Some(begun), ..Default::default() };
+            Journal::create(&path, &owner.recipient(), &head(), Some(&state)).unwrap();
+            let (_, read) = read(&path, std::slice::from_ref(&owner)).unwrap();
+            assert_eq!(read.len(), lines);
+            assert!(read.iter().flat_map(|line| &line.finished).map(|file| file.end).eq(0..count as u64));
+            assert_eq!(read.iter().map(|line| line.nodes.len()).sum::<usize>(), 32);
+            assert!(read.iter().all(|line| line.size == 9));
+            // What stands across the end is told of where the end is.
+            let begun: Vec<bool> = read.iter().map(|line| line.begun.is_some()).collect();
+            assert_eq!(begun, [vec![false; lines - 1], vec![true]].concat());
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@
 
 use std::collections::HashSet;
 
-use fvm_ipld_encoding::{from_slice, to_vec};
-use serde::{Serialize, Serializer};
+use fvm_ipld_encoding::{from_slice, to_writer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
+use zeroize::Zeroizing;
 
 use super::Error;
 use super::error::corrupt;
@@ -52,11 +53,36 @@ pub enum Content {
     Symlink(Vec<u8>),
 }
 
-type Row = (ByteBuf, u64, u64, i64, u64, Option<u64>, Option<ByteBuf>, Option<ByteBuf>);
+type Row = (ByteBuf, u64, u64, i64, u64, Option<u64>, Option<KeyBytes>, Option<ByteBuf>);
 
-/// Writes a manifest; the entries must be sorted.
-pub(super) fn encode(entries: &[Entry]) -> Vec<u8> {
-    to_vec(&(VERSION, Rows(entries))).expect("numbers and bytes have an encoding")
+/// A key of any length that was read; wiped.
+struct KeyBytes(Zeroizing<Vec<u8>>);
+
+impl<'de> Deserialize<'de> for KeyBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ByteBuf::deserialize(deserializer).map(|bytes| KeyBytes(Zeroizing::new(bytes.into_vec())))
+    }
+}
+
+/// What is said of one that nobody could read.
+pub(super) fn too_large() -> Error {
+    Error::TooLarge(format!("the manifest of a folder, all its names and links, has at most {MAX_MANIFEST} bytes"))
+}
+
+/// Writes a manifest; the entries must be sorted. What holds the keys is wiped, and does not move while it grows.
+pub(super) fn encode(entries: &[Entry]) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(entries.iter().map(most_of).sum::<usize>() + HEAD));
+    to_writer(&mut *out, &(VERSION, Rows(entries))).expect("numbers and bytes have an encoding");
+    out
+}
+
+/// Bytes in front of the rows, and those of a row beside its path and target, at most.
+const HEAD: usize = 16;
+const ROW: usize = 80;
+
+fn most_of(entry: &Entry) -> usize {
+    let target = if let Content::Symlink(target) = &entry.content { target.len() } else { 0 };
+    entry.path.len() + target + ROW
 }
 
 /// Writes each row as it is met: together they would need as much memory again.
@@ -109,7 +135,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Error> {
         }
         entries.push(entry);
     }
-    if encode(&entries) != bytes {
+    if *encode(&entries) != bytes {
         return Err(bad("it is not written in its one form"));
     }
     Ok(entries)
@@ -133,7 +159,7 @@ fn entry_of(row: Row) -> Result<Entry, &'static str> {
             if payload >= MAX_PAYLOADS {
                 return Err("the payload is out of range");
             }
-            let key = key.into_vec().try_into().map_err(|_| "the key is not 16 bytes long")?;
+            let key = key.0.as_slice().try_into().map_err(|_| "the key is not 16 bytes long")?;
             Content::File { size, payload, key: FileKey::from_bytes(key) }
         }
         (1, 0, None, None, None) => Content::Directory,

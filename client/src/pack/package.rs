@@ -77,7 +77,7 @@ impl<B: Blocks> Package<B> {
         let mut bytes = zeroize::Zeroizing::new(Vec::new());
         opened.by_ref().take(MAX_MANIFEST + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MAX_MANIFEST {
-            return Err(Error::TooLarge(format!("a manifest has at most {MAX_MANIFEST} bytes")));
+            return Err(manifest::too_large());
         }
         let plain = bytes.len() as u64;
         let tags = plain.div_ceil(CHUNK as u64).max(1) * crypt::TAG as u64;
@@ -171,7 +171,7 @@ impl<B: Blocks> Package<B> {
             None => 0..size,
             Some(range) if range.start >= size => return Err(Error::BeyondEnd { size, from: range.start }),
             Some(range) => {
-                let range = range.start..range.end.min(size);
+                let range = range.start..range.end.clamp(range.start, size);
                 let sealed = unread.sealed_range(&range);
                 unread.car.announce(&cid, sealed);
                 range

@@ -1,10 +1,10 @@
 //! What differs between operating systems: names, modes, links.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 #[cfg(unix)]
 mod system {
@@ -103,6 +103,25 @@ pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
         builder.permissions(usual);
     }
     builder.tempfile_in(folder)
+}
+
+/// Makes a folder that is removed with all that is in it, and that nobody else gets into.
+pub(super) fn private_folder(inside: &Path) -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".bauta-");
+    let private = permissions(0o700);
+    if let Some(private) = private {
+        builder.permissions(private);
+    }
+    builder.tempdir_in(inside)
+}
+
+/// Makes a folder that nobody else gets into.
+pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// Joins the names of a path in a manifest. `None` when this system has no such name.

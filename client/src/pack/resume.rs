@@ -233,7 +233,7 @@ impl Restored {
             let payload = (number as u64, file.key.0.clone());
             let about = join(root, &file.path).and_then(|at| fs::symlink_metadata(at).ok());
             let size = file.seen.0.first().copied().unwrap_or_default();
-            payloads.learn(about.as_ref().and_then(identity_of), file.digest(), &payload);
+            payloads.learn(about.as_ref().and_then(identity_of), size, file.digest(), &payload);
             restored.links.extend(file.link());
             restored.files.insert(file.path.into_vec(), (size, payload));
         }

@@ -26,7 +26,7 @@ pub(super) fn pack_file<W: Write + Seek>(
     let io = |e| Error::io(&target.given, e);
     if let Some(Rest { begun, file, leaves, cutter }) = rest {
         let size = begun.seen.0.first().copied().unwrap_or_default();
-        let mut source = Source::going_on(&target.given, file, size).map_err(io)?;
+        let mut source = Source::going_on(&target.given, file, begun.seen.clone()).map_err(io)?;
         let reader = source.reporting(|done| options.report(Phase::Pack, done, Some(size)));
         let outcome = pipeline.add_rest(reader, &begun, &leaves, cutter);
         let wraps = begun.wraps.iter().map(|wrap| Wrap::from_bytes(wrap.to_vec())).collect::<Result<_, _>>()?;
@@ -38,7 +38,7 @@ pub(super) fn pack_file<W: Write + Seek>(
     let file = open_plain(File::options().read(true), &target.real).map_err(io)?;
     let mut source = Source::of_file(&target.given, file).map_err(io)?;
     let note = match pipeline.checkpoints() {
-        Some(_) => Some(Note { path: Vec::new(), seen: source.seen().map_err(io)?, digest: None }),
+        Some(_) => Some(Note { path: Vec::new(), seen: source.seen(), digest: None }),
         None => None,
     };
     let packed = pack_source(&mut source, target.name.clone(), pipeline, note, &mut options);

@@ -1,6 +1,6 @@
 //! Plaintext on its way in: counted, and watched for changes.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -12,12 +12,33 @@ use super::journal::Seen;
 use super::platform::seen;
 use super::twins::Digest;
 
+/// What a file was when it was opened.
+struct Opened {
+    size: u64,
+    seen: Seen,
+    /// What there is where the system tells nothing better.
+    modified: Option<SystemTime>,
+}
+
+impl Opened {
+    fn of(about: &Metadata) -> Self {
+        Opened { size: about.len(), seen: Seen(seen(about)), modified: about.modified().ok() }
+    }
+
+    /// Says whether it still is: by all that the system tells, since the time of a file's content is anybody's to set.
+    fn is_still(&self, about: &Metadata) -> bool {
+        let now = Opened::of(about);
+        let known = if self.seen.0.is_empty() { self.modified == now.modified } else { self.seen == now.seen };
+        self.size == now.size && known
+    }
+}
+
 /// A reader of plaintext that remembers why it failed, so that its errors are told from those of the output.
 pub(super) struct Source<R> {
     path: PathBuf,
     reader: R,
-    /// Size and time of a file when it was opened.
-    before: Option<(u64, Option<SystemTime>)>,
+    /// None for what is no file.
+    opened: Option<Opened>,
     read: u64,
     failed: Option<Error>,
 }
@@ -25,27 +46,27 @@ pub(super) struct Source<R> {
 impl Source<File> {
     /// Takes a file from its start.
     pub fn of_file(path: &Path, file: File) -> io::Result<Self> {
-        let about = file.metadata()?;
-        let before = Some((about.len(), about.modified().ok()));
-        Ok(Source { path: path.into(), reader: file, before, read: 0, failed: None })
+        let opened = Some(Opened::of(&file.metadata()?));
+        Ok(Source { path: path.into(), reader: file, opened, read: 0, failed: None })
     }
 
-    /// Takes a file of so many bytes from where it stands.
-    pub fn going_on(path: &Path, mut file: File, size: u64) -> io::Result<Self> {
+    /// Takes a file from where it stands. It has to be what an earlier run has seen, until its end.
+    pub fn going_on(path: &Path, mut file: File, seen: Seen) -> io::Result<Self> {
         let read = file.stream_position()?;
-        let before = Some((size, file.metadata()?.modified().ok()));
-        Ok(Source { path: path.into(), reader: file, before, read, failed: None })
+        let size = seen.0.first().copied().unwrap_or_default();
+        let opened = Some(Opened { size, seen, modified: file.metadata()?.modified().ok() });
+        Ok(Source { path: path.into(), reader: file, opened, read, failed: None })
     }
 
     /// Says whether the file is still what it was when it was opened.
-    fn same_time(&self) -> bool {
-        let now = self.reader.metadata().map(|about| (about.len(), about.modified().ok()));
-        self.before.is_none() || now.is_ok_and(|now| Some(now) == self.before)
+    fn is_unchanged(&self) -> bool {
+        let Some(opened) = &self.opened else { return true };
+        self.reader.metadata().is_ok_and(|about| opened.is_still(&about))
     }
 
-    /// Says what the file is, for whoever goes on with it later.
-    pub fn seen(&self) -> io::Result<Seen> {
-        self.reader.metadata().map(|about| Seen(seen(&about)))
+    /// Says what the file was when it was opened, for whoever goes on with it later.
+    pub fn seen(&self) -> Seen {
+        self.opened.as_ref().map_or(Seen(Vec::new()), |opened| opened.seen.clone())
     }
 
     /// Reads all of a small file.
@@ -79,7 +100,7 @@ impl Source<File> {
     pub fn check(&mut self) -> Result<(), Error> {
         match self.failed.take() {
             Some(e) => Err(e),
-            None if !self.same_time() => Err(Error::Changed(self.path.clone())),
+            None if !self.is_unchanged() => Err(Error::Changed(self.path.clone())),
             None => Ok(()),
         }
     }
@@ -88,12 +109,12 @@ impl Source<File> {
 impl<R: Read> Source<R> {
     /// Takes a reader whose size is unknown.
     pub fn of_reader(name: &Path, reader: R) -> Self {
-        Source { path: name.into(), reader, before: None, read: 0, failed: None }
+        Source { path: name.into(), reader, opened: None, read: 0, failed: None }
     }
 
     /// Gives the size that the file had when it was opened.
     pub fn expected(&self) -> Option<u64> {
-        self.before.map(|(size, _)| size)
+        self.opened.as_ref().map(|opened| opened.size)
     }
 
     /// Counts the bytes read.

@@ -16,7 +16,10 @@ use tempfile::NamedTempFile;
 
 use crate::address::{self, Prefix};
 use crate::deal::DealId;
-use crate::home::{FileError, create_private_folder, is_unfinished, read_private, remove, replace_private, sweep};
+use crate::deal::INCOMING;
+use crate::home::{
+    FileError, create_private_folder, is_unfinished, read_private, read_private_up_to, remove, replace_private, sweep,
+};
 use crate::pack::Skipped;
 use crate::sender::Slip;
 
@@ -25,6 +28,12 @@ const FORM: u64 = 1;
 
 /// After so long nobody comes back for a CAR that was not packed to its end.
 const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// After so long without a byte nobody is fetching any more.
+const STALLED: Duration = Duration::from_secs(24 * 3600);
+
+/// Longest journal read: it names every file that was left out.
+const MAX_JOURNAL: u64 = 256 << 20;
 
 /// One deal with one provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,7 +237,7 @@ impl Outbox {
 
     /// Reads a job; none where it has not begun, or its journal is none.
     pub fn load(&self, name: &str) -> Result<Option<Job>, FileError> {
-        match read_private(&self.journal(name)) {
+        match read_private_up_to(&self.journal(name), MAX_JOURNAL) {
             Ok(text) => Ok(Job::from_json(&text)),
             Err(FileError::Missing(_)) => Ok(None),
             Err(other) => Err(other),
@@ -269,6 +278,8 @@ impl Outbox {
     pub fn sweep(&self) {
         // Younger ones may belong to somebody who is about to lock them.
         sweep(&self.folder, Duration::from_secs(2), is_unfinished);
+        // Nobody locks what is being fetched.
+        sweep(&self.folder, STALLED, |name| name.starts_with(INCOMING));
         sweep(&self.folder, FORGOTTEN, |name| name.ends_with(".part") || name.ends_with(".packing"));
     }
 
@@ -384,6 +395,19 @@ mod tests {
         assert_eq!(outbox.load("x").unwrap(), None);
         outbox.forget("x").unwrap();
         assert!(!path.exists());
+    }
+
+    /// A folder may hold thousands of sockets, each of which is named.
+    #[test]
+    fn a_job_that_left_much_out_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::at(folder.path());
+        let mut job = Job::new(Path::new("/some/where"));
+        let left = |n| Skipped { path: format!("/{n}/{}", "x".repeat(200)).into(), reason: "it is a socket".into() };
+        job.skipped = (0..10_000).map(left).collect();
+        outbox.save("x", &job).unwrap();
+        assert!(std::fs::metadata(outbox.journal("x")).unwrap().len() > 2 << 20);
+        assert_eq!(outbox.load("x").unwrap(), Some(job));
     }
 
     #[test]

@@ -167,6 +167,9 @@ impl CopyRow {
         let ours = self.deals.iter().filter(|deal| deal.sector.is_none());
         parts.extend(ours.map(|deal| format!("deal {} {}", deal.deal, deal.state)));
         parts.extend(self.claims.iter().map(|claim| format!("bounty {} {}", claim.bounty_id, claim.status)));
+        if self.served.verified_bytes == Some(0) {
+            parts.push("offered, not looked at: only the whole of it would tell (`bauta verify`)".into());
+        }
         parts.extend(self.served.error.as_deref().map(clean));
         parts.join(", ")
     }

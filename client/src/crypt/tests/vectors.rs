@@ -152,10 +152,10 @@ fn files() -> Vec<Value> {
     body.extend_from_slice(&tag);
     let mut cases = Vec::new();
     for (name, stanzas, error) in stanza_cases(&key) {
-        let file = [&write_header(&key, [stanzas.as_bytes()])[..], &nonce, &body].concat();
+        let file = [&write_header(&key, [stanzas.as_bytes()]).unwrap()[..], &nonce, &body].concat();
         cases.push(case(name, "file", hex::encode(file), error.map_or(Ok(hex::encode(plain)), Err)));
     }
-    let header = String::from_utf8(write_header(&key, [text(&ours(&key)).as_bytes()])).unwrap();
+    let header = String::from_utf8(write_header(&key, [text(&ours(&key)).as_bytes()]).unwrap()).unwrap();
     let mut add = |name: &str, header: &str, body: &[u8], error: &str| {
         cases.push(case(name, "file", hex::encode([header.as_bytes(), body].concat()), Err(error)));
     };
@@ -171,7 +171,7 @@ fn files() -> Vec<Value> {
     add("a space behind the version", &header.replace("/v1", "/v1 "), &body, "is not supported");
     add("armored", "-----BEGIN AGE ENCRYPTED FILE-----\nAAAA\n", b"", "an armored age file is not supported");
     add("an empty line in front", &format!("\n{header}"), &body, "this is no age file");
-    add("no stanza", &String::from_utf8(write_header(&key, [])).unwrap(), &body, "malformed");
+    add("no stanza", &String::from_utf8(write_header(&key, []).unwrap()).unwrap(), &body, "malformed");
     add("an empty line before the code", &format!("{start}\n--- {code}\n"), &body, "malformed");
     add("a wrong code", &format!("{start}--- {}\n", "A".repeat(43)), &body, "does not match its authentication code");
     add("a stanza added", &format!("{start}-> x\n\n--- {code}\n"), &body, "does not match its authentication code");
@@ -198,9 +198,10 @@ fn files() -> Vec<Value> {
     flipped[0] ^= 1;
     add("a bit flipped in the nonce", &header, &flipped, "chunk 0 of the age file is damaged");
     let scrypt = stanza("scrypt", &["AAAAAAAAAAAAAAAAAAAAAA", "10"], &[1; 32]);
-    let only = String::from_utf8(write_header(&key, [scrypt.as_bytes()])).unwrap();
+    let only = String::from_utf8(write_header(&key, [scrypt.as_bytes()]).unwrap()).unwrap();
     add("under a passphrase", &only, &body, "under a passphrase is not supported");
-    let both = String::from_utf8(write_header(&key, [scrypt.as_bytes(), text(&ours(&key)).as_bytes()])).unwrap();
+    let both =
+        String::from_utf8(write_header(&key, [scrypt.as_bytes(), text(&ours(&key)).as_bytes()]).unwrap()).unwrap();
     add("under a passphrase and for us", &both, &body, "mixes a passphrase with other keys");
     cases
 }

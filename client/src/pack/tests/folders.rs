@@ -221,6 +221,97 @@ fn a_file_that_changes_meanwhile_is_not_packed() {
     assert!(matches!(pack_while(&case, "file", touch), Err(Error::Changed(_))));
 }
 
+/// The time of a file's content is anybody's to set; that of its state is not.
+#[test]
+#[cfg(unix)]
+fn a_change_is_noticed_whose_time_was_put_back() {
+    use std::os::unix::fs::FileExt;
+
+    let case = Case::new();
+    fs::create_dir(case.path("folder")).unwrap();
+    for name in ["file", "folder/file"] {
+        fs::write(case.path(name), bytes(4 << 20)).unwrap();
+        let time = fs::metadata(case.path(name)).unwrap().modified().unwrap();
+        let rewrite = |_| {
+            let file = fs::OpenOptions::new().write(true).open(case.path(name)).unwrap();
+            file.write_all_at(b"other bytes", (4 << 20) - 100).unwrap();
+            file.set_modified(time).unwrap();
+        };
+        let outcome = pack_while(&case, name.split('/').next().unwrap(), rewrite);
+        match outcome {
+            Err(Error::Changed(path)) => assert_eq!(path, case.path("file")),
+            Ok((packed, _)) => assert_eq!(packed.skipped[0].path, case.path("folder/file")),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// The names of one file have one content, however large the file has become between the first and the second of them.
+#[test]
+#[cfg(unix)]
+fn a_file_of_several_names_that_grows_comes_back() {
+    let case = Case::new();
+    fs::create_dir(case.path("folder")).unwrap();
+    fs::write(case.path("folder/a"), bytes(4 << 20)).unwrap();
+    fs::write(case.path("folder/log"), bytes(1000)).unwrap();
+    fs::hard_link(case.path("folder/log"), case.path("folder/other-name")).unwrap();
+    let mut grown = false;
+    let grow = |_| {
+        if !std::mem::replace(&mut grown, true) {
+            fs::write(case.path("folder/log"), bytes(2000)).unwrap();
+        }
+    };
+    let (packed, car) = pack_while(&case, "folder", grow).unwrap();
+    assert_eq!(packed.skipped, []);
+    case.unpack(&car, "back").unwrap();
+    for name in ["log", "other-name"] {
+        assert_eq!(fs::read(case.path("back").join(name)).unwrap(), bytes(2000), "{name}");
+    }
+}
+
+/// What is secret in a folder is so while it comes back; nothing tells the folder's own mode, so that it is its owner's alone.
+#[test]
+#[cfg(unix)]
+fn nobody_else_gets_into_a_folder_that_comes_back() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let case = Case::new();
+    fs::create_dir_all(case.path("folder/inner")).unwrap();
+    fs::set_permissions(case.path("folder/inner"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(case.path("folder/inner/large"), bytes(4 << 20)).unwrap();
+    let (_, car) = case.pack("folder").unwrap();
+    let mut modes = Vec::new();
+    let mut look = |_: Progress| {
+        let beside = fs::read_dir(case.dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        modes.extend(beside.filter(|path| !path.ends_with("folder")).map(|path| mode(&path)));
+    };
+    let options = Options { progress: Some(&mut look), ..Options::default() };
+    unpack(Cursor::new(&car), None, Key::Identity(&case.owner), &case.path("back"), options).unwrap();
+    assert!(!modes.is_empty() && modes.iter().all(|mode| *mode == 0o700), "{modes:?}");
+    assert_eq!((mode(&case.path("back")), mode(&case.path("back/inner"))), (0o700, 0o755));
+    // A folder that was there stays as it was.
+    fs::create_dir(case.path("there")).unwrap();
+    fs::set_permissions(case.path("there"), fs::Permissions::from_mode(0o750)).unwrap();
+    case.unpack(&car, "there").unwrap();
+    assert_eq!(mode(&case.path("there")), 0o750);
+}
+
+#[test]
+fn more_recipients_than_a_header_holds_are_refused() {
+    let case = Case::new();
+    fs::write(case.path("file"), "x").unwrap();
+    let pack_for = |recipients: usize| {
+        let all = vec![case.owner.recipient(); recipients];
+        let mut car = Cursor::new(Vec::new());
+        pack(&case.path("file"), &all, &mut car, Options::default()).map(|_| car.into_inner())
+    };
+    let car = pack_for(2_600).unwrap();
+    case.unpack(&car, "back").unwrap();
+    let error = pack_for(2_700).unwrap_err();
+    assert!(error.to_string().contains("header"), "{error}");
+}
+
 #[test]
 fn files_that_change_or_vanish_in_a_folder_are_listed() {
     let case = Case::new();

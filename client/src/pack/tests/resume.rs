@@ -280,6 +280,56 @@ fn a_folder_goes_on_from_any_point() {
     assert!(went_on > stops.len() as u64 / 2, "{went_on} of {}", stops.len());
 }
 
+/// What an earlier run has read is one version of the file, and the rest has to be of the same.
+#[test]
+fn a_file_that_changes_while_it_is_gone_on_with_is_noticed() {
+    use std::os::unix::fs::FileExt;
+
+    for name in ["film", "folder"] {
+        let each = Try::new();
+        fs::create_dir(each.case.path("folder")).unwrap();
+        let at = each.case.path(if name == "film" { "film" } else { "folder/film" });
+        let plain = bytes(9 << 20);
+        let mut noticed = 0;
+        for _ in 0..20 {
+            fs::write(&at, &plain).unwrap();
+            each.pack(name, 7).packed.unwrap_err();
+            let mut changed = false;
+            let mut change = |progress: Progress| {
+                // The plan is made by then.
+                if progress.phase == Phase::Pack && progress.done > 0 && !std::mem::replace(&mut changed, true) {
+                    let file = fs::OpenOptions::new().write(true).open(&at).unwrap();
+                    file.write_all_at(b"another version", 1000).unwrap();
+                    file.write_all_at(b"another version", (9 << 20) - 20).unwrap();
+                }
+            };
+            let options = Options { progress: Some(&mut change), ..Options::default() };
+            let resume = Resume { journal: &each.journal(), identities: &each.all, every: 100_000 };
+            let make = || tempfile::Builder::new().prefix(".bauta-").tempfile_in(each.case.path("out"));
+            match pack_into_file(&each.case.path(name), &[each.case.owner.recipient()], make, &resume, options) {
+                Err(Error::Changed(path)) => {
+                    assert_eq!(path, at);
+                    noticed += 1;
+                }
+                // It is met again, and packed anew.
+                Ok((packed, file)) if name == "folder" => {
+                    let car = fs::read(file.path()).unwrap();
+                    if packed.skipped.is_empty() {
+                        let back = each.case.path("back");
+                        let _ = fs::remove_dir_all(&back);
+                        each.case.unpack(&car, "back").unwrap();
+                        assert!(fs::read(back.join("film")).unwrap() == fs::read(&at).unwrap());
+                    }
+                    noticed += 1;
+                    resume.forget().unwrap();
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(noticed, 20);
+    }
+}
+
 #[test]
 fn two_do_not_write_one_car() {
     let each = Try::new();
