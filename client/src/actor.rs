@@ -25,7 +25,10 @@ mod views;
 
 use std::sync::Arc;
 
-use bauta_abi::{Exit, Method, WireError};
+use bauta_abi::{
+    BASIS_POINTS, EPOCHS_IN_DAY, Exit, MAX_CLAIM_WINDOW, MAX_DURATION, MAX_NOTE, MAX_PROVIDERS, MAX_REPLICAS,
+    MAX_SOURCE, Method, WireError,
+};
 use cid::Cid;
 use fvm_shared::address::Address;
 use fvm_shared::error::ExitCode;
@@ -76,15 +79,24 @@ pub struct Rejection {
     pub executed: Option<Cid>,
 }
 
+/// How Lotus begins the trace of calls that ended in an exit code.
+const BACKTRACE: &str = "message failed with backtrace:";
+/// Longest text of a node that is passed on, in characters.
+const MOST_WORDS: usize = 300;
+
 impl Rejection {
     /// The code as the ABI names it, if it is one of the actor's.
     pub fn exit(&self) -> Option<Exit> {
         Exit::from_code(ExitCode::new(self.code))
     }
 
+    /// What is wrong: as the actor itself has said it where the node tells, else by its code.
     fn sentence(&self) -> String {
         match self.exit() {
-            Some(exit) => exit.sentence().into(),
+            Some(exit) => match self.own_words() {
+                Some(said) => format!("{said}{}", allowed(said)),
+                None => exit.sentence().into(),
+            },
             None => match self.code {
                 4 => "there is no actor at this address".into(),
                 6 => "the sender cannot pay for it".into(),
@@ -94,10 +106,41 @@ impl Rejection {
         }
     }
 
+    /// What the actor has said last in the trace of the virtual machine.
+    fn own_words(&self) -> Option<&str> {
+        let (_, trace) = self.message.split_once(BACKTRACE)?;
+        let said = trace.rsplit_once(" -- ")?.1;
+        said.split(&format!(" ({})", self.code)).next().filter(|said| !said.is_empty() && said.len() <= MOST_WORDS)
+    }
+
+    /// What the node adds to our own sentence.
     fn detail(&self) -> String {
-        let message: String = self.message.trim().chars().filter(|c| !c.is_control()).take(300).collect();
+        if self.exit().is_some() && self.own_words().is_some() {
+            return String::new();
+        }
+        let message: String = self.message.trim().chars().filter(|c| !c.is_control()).take(MOST_WORDS).collect();
         if message.is_empty() { message } else { format!(": {message}") }
     }
+}
+
+/// What a param that is out of bounds may be, for people: the actor only names it, because each of its bytes costs gas.
+fn allowed(said: &str) -> String {
+    let Some((_, field)) = said.rsplit_once("out of bounds: ") else { return String::new() };
+    let days = |epochs: i64| epochs / EPOCHS_IN_DAY;
+    let allowed = match field {
+        "replicas" => format!("1 to {MAX_REPLICAS}"),
+        "reward_per_replica" => "more than 0 FIL, and no more than there are".into(),
+        "activation_bps" => format!("0 to {BASIS_POINTS}"),
+        "min_duration" => format!("up to {} days", days(MAX_DURATION)),
+        "claim_deadline" => format!("not in the past, and within {} days", days(MAX_CLAIM_WINDOW)),
+        "providers" => format!("{MAX_PROVIDERS} at most"),
+        "source" => format!("{MAX_SOURCE} bytes at most"),
+        "note" => format!("{MAX_NOTE} bytes at most"),
+        "expiration" => "later than now".into(),
+        "to" | "address" => "somebody else than the owner".into(),
+        _ => return String::new(),
+    };
+    format!(" ({allowed})")
 }
 
 /// Why a call of the actor has no result. The three are told apart: it did not arrive or was refused by the node; the actor rejected it; the answer
@@ -114,7 +157,7 @@ pub enum ActorError {
     #[error(transparent)]
     Rejected(Box<Rejection>),
     /// What we wanted to send is out of the ABI's bounds.
-    #[error("{} cannot be called like this: {why}", .method.name())]
+    #[error("{} cannot be called like this: {why}{}", .method.name(), allowed(&.why.to_string()))]
     Params {
         /// Which method.
         method: Method,

@@ -20,7 +20,7 @@ pub enum KeyringError {
     #[error(transparent)]
     File(#[from] FileError),
     /// There is none yet.
-    #[error("there is no identity in {0}: make one with `bauta init` or `bauta key new`")]
+    #[error("{0}: there is no identity file: `bauta init` or `bauta key new` make one")]
     Missing(PathBuf),
     /// It is under a passphrase and none was given.
     #[error("the identity in {0} is locked: its passphrase is needed")]

@@ -26,6 +26,9 @@ impl FromStr for Amount {
             18
         } else {
             let found = UNITS.iter().find(|(name, _)| *name == unit);
+            if found.is_none() && (unit.starts_with(',') || unit.starts_with('e')) {
+                return Err("an amount is written with a point, and in full: 1.5, 0.000001".into());
+            }
             found.ok_or_else(|| format!("`{unit}` is no unit of FIL: FIL, milliFIL, microFIL, nanoFIL, attoFIL"))?.1
         };
         let (whole, part) = number.split_once('.').unwrap_or((number, ""));

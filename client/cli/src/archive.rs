@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use bauta_devnet::archive::{self, Archived};
@@ -101,11 +101,12 @@ impl Exported {
 
 /// Makes the chain of a folder that has none.
 pub fn import(state: &Path, file: &Path, genesis: &Genesis) -> anyhow::Result<Archived> {
-    let _lock = local::lock(state)?;
-    let archived = if is_dash(file) {
-        archive::import(io::stdin(), state, genesis)?
+    // Opened first: where there is none, nothing is begun.
+    let input: Box<dyn Read + Send> = if is_dash(file) {
+        Box::new(io::stdin())
     } else {
-        archive::import(File::open(file)?, state, genesis)?
+        Box::new(File::open(file).map_err(|e| anyhow::Error::new(e).context(file.display().to_string()))?)
     };
-    Ok(archived)
+    let _lock = local::lock(state)?;
+    Ok(archive::import(input, state, genesis)?)
 }

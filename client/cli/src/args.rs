@@ -23,6 +23,15 @@ pub use local::*;
 pub use market::*;
 pub use provider::ProviderArg;
 
+/// Reads where providers fetch from: they do so over HTTP only.
+fn web_address(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !text.contains(char::is_whitespace) => Ok(text.into()),
+        _ => Err("a provider fetches over http:// or https://".into()),
+    }
+}
+
 /// Private files on Filecoin: encrypted here, opened to whom you choose, kept alive by bounties.
 #[derive(Debug, Parser)]
 #[command(name = "bauta", version, propagate_version = false, disable_help_subcommand = true, max_term_width = 110)]

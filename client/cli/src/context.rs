@@ -87,6 +87,11 @@ impl Context {
         self.global.json
     }
 
+    /// The URL of the node, where one was given.
+    pub fn rpc_url(&self) -> Option<String> {
+        self.global.rpc_url.clone()
+    }
+
     /// Where passphrases come from.
     pub fn passphrase(&self) -> &Passphrase {
         &self.passphrase

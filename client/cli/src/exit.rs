@@ -238,6 +238,8 @@ fn actor(error: &ActorError) -> Exit {
         ActorError::Rejected(rejection) => match rejection.exit() {
             Some(bauta_abi::Exit::NotFound) => Exit::NotFound,
             Some(bauta_abi::Exit::Forbidden) => Exit::NoAccess,
+            // As where we notice it ourselves.
+            Some(bauta_abi::Exit::IllegalArgument) => Exit::Usage,
             _ if rejection.code == 6 => Exit::Funds,
             _ => Exit::Failed,
         },
@@ -341,7 +343,7 @@ fn keyring(error: &KeyringError) -> Exit {
 
 fn wallet(error: &WalletError) -> Exit {
     match error {
-        WalletError::Unknown(_) | WalletError::NoDefault => Exit::NotFound,
+        WalletError::Unknown(_) | WalletError::NoDefault | WalletError::DefaultDamaged(_) => Exit::NotFound,
         WalletError::Locked(_) | WalletError::WrongPassphrase(_) => Exit::NoAccess,
         WalletError::File(error) => file(error),
         _ => Exit::Failed,

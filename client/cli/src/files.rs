@@ -4,7 +4,7 @@ use std::fmt;
 
 use bauta_abi::{FileId, GrantState};
 use bauta_client::access::AccessError;
-use bauta_client::actor::Call;
+use bauta_client::actor::{ActorError, Call};
 use bauta_client::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use indicatif::HumanBytes;
@@ -115,9 +115,17 @@ pub async fn rm(context: &mut Context, args: FileArg) -> anyhow::Result<Output> 
     let actor = context.actor().await?;
     let sender = context.sender().await?;
     let spending = Spending::new(context.notes(), sender.network(), &format!("removing file {}", args.file_id));
-    let sent = actor.send_only(&sender, &Call::remove_file(args.file_id)?, &spending).await?;
+    let sent = actor.send_only(&sender, &Call::remove_file(args.file_id)?, &spending).await;
+    let sent = sent.map_err(|error| {
+        if is_not_found(&error) { AccessError::NoSuchFile(args.file_id).into() } else { anyhow::Error::new(error) }
+    })?;
     context.notes().say("providers keep their copies until the deals end; who has read it keeps what they read");
     Ok(Output::new(&Removed { file_id: args.file_id, messages: vec![MessageRow::from(&sent)] }))
+}
+
+/// Whether the actor knows something of what was named not.
+pub fn is_not_found(error: &ActorError) -> bool {
+    matches!(error, ActorError::Rejected(rejection) if rejection.exit() == Some(bauta_abi::Exit::NotFound))
 }
 
 /// The ID of an address as text, or the address itself where it is not on the chain.

@@ -1,12 +1,13 @@
 //! `bauta get`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bauta_client::access::AccessError;
-use bauta_client::deal::DealError;
+use bauta_client::crypt::ContentKind;
+use bauta_client::deal::{DealCode, DealError};
 use bauta_client::fetch::{self, Remote, Source, Watch};
 use bauta_client::network::Network;
 use bauta_client::pack::{self as packing, Key, Package};
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::args::Get;
 use crate::context::Context;
+use crate::exit::Failure;
 use crate::open;
 use crate::output::{Notes, Output};
 use crate::pack::{Part, Target, unpacked_to};
@@ -36,6 +38,10 @@ impl Told {
 
 impl Watch for Told {
     fn dropped(&self, source: &Source, why: &DealError) {
+        // On a devnet all providers are asked: that one of them never had it is no news.
+        if matches!(why, DealError::Refused { code: DealCode::NotFound, .. }) {
+            return;
+        }
         let lied = if fetch::serves_something_else(why) { "dropped" } else { "passed over" };
         self.notes.say(format_args!("{lied} {}: {why}", open::source_name(&self.network, source)));
     }
@@ -105,16 +111,27 @@ pub async fn get(context: &mut Context, args: Get) -> anyhow::Result<Output> {
     let access = open::open(context, &actor, args.file_id).await?;
     let named = access.metadata()?;
     let otherwise = format!("file-{}", args.file_id);
-    let out: PathBuf = match (&args.out, &args.path) {
-        (Some(out), _) => out.clone(),
-        (None, Some(path)) => safe_name(path, &otherwise).into(),
-        (None, None) => safe_name(&named.map(|m| m.name).unwrap_or_default(), &otherwise).into(),
+    let path = args.path.as_deref().map(inner_path);
+    let is_file = path.is_some() || args.range.is_some() || named.as_ref().is_none_or(|m| m.kind == ContentKind::File);
+    let name = match &path {
+        Some(path) => safe_name(path, &otherwise),
+        None => safe_name(&named.map(|m| m.name).unwrap_or_default(), &otherwise),
+    };
+    let out: PathBuf = match &args.out {
+        // As `cp` has it.
+        Some(out) if is_file && out.is_dir() => out.join(name),
+        Some(out) => out.clone(),
+        // Whoever shared it chose the name, and not what it replaces.
+        None if Path::new(&name).is_dir() => {
+            return Err(Failure::usage(format!("{name} is a folder here: say with -o where this is to go")));
+        }
+        None => name.into(),
     };
     let target = Target::of(context, &out, args.force)?;
 
     let sources = open::sources(context, &actor, &record, &args.provider).await?;
     let (piece, root) = (fetch::piece_of(&access.record.file), access.record.file.payload_cid);
-    let part = Part { path: args.path.clone(), range: args.range };
+    let part = Part { path, range: args.range };
     let whole = part.path.is_none() && part.range.is_none();
     let phase = Phase::begin(context.progress(), "fetching", whole.then_some(piece.payload_size));
     let (notes, to_stdout) = (context.notes(), is_dash(&out));
@@ -138,6 +155,12 @@ pub async fn get(context: &mut Context, args: Get) -> anyhow::Result<Output> {
         notes.say(format_args!("served by {}", by.join(", ")));
     }
     Ok(if to_stdout { Output::streamed() } else { unpacked_to(&out, &unpacked) })
+}
+
+/// A path inside a folder as people write it: `./a`, `/a` and `a/` are `a`.
+fn inner_path(path: &str) -> String {
+    let names = path.split('/').filter(|name| !matches!(*name, "" | "."));
+    names.collect::<Vec<_>>().join("/")
 }
 
 /// What went wrong with the providers, rather than with reading from them.

@@ -5,14 +5,15 @@ use std::fmt;
 use bauta_abi::{EPOCH_NEVER, FileId, Grant as GrantRecord, GrantState, Rights};
 use bauta_client::access::AccessError;
 use bauta_client::address::{Address, AnyAddress};
-use bauta_client::share;
+use bauta_client::share::{self, ShareError};
 use fvm_shared::clock::ChainEpoch;
 use serde::Serialize;
 
 use crate::args::{FileArg, Grant, Revoke, Transfer};
 use crate::chain::{MessageRow, Spending, message_rows};
 use crate::context::Context;
-use crate::files::shown;
+use crate::exit::Failure;
+use crate::files::{is_not_found, shown};
 use crate::output::{Output, Rows, Table};
 use crate::span;
 
@@ -92,7 +93,16 @@ pub async fn revoke(context: &mut Context, args: Revoke) -> anyhow::Result<Outpu
     let from = addresses(&args.addresses);
     let network = sender.network().clone();
     let spending = Spending::new(context.notes(), &network, &format!("revoking access to file {}", args.file_id));
-    let sent = share::revoke(&actor, &sender, args.file_id, &from, &spending).await?;
+    let sent = match share::revoke(&actor, &sender, args.file_id, &from, &spending).await {
+        Err(ShareError::Actor(error)) if is_not_found(&error) => {
+            if actor.file(args.file_id).await?.is_none() {
+                return Err(AccessError::NoSuchFile(args.file_id).into());
+            }
+            let to = from.iter().map(|address| network.show(address)).collect::<Vec<_>>().join(", ");
+            return Err(Failure::not_found(format!("file {} is not open to {to}", args.file_id)));
+        }
+        other => other?,
+    };
     context.notes().say("what they have read they keep; `bauta put --update` makes a version under a new key");
     Ok(Output::new(&Shared {
         file_id: args.file_id,

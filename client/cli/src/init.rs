@@ -13,7 +13,7 @@ use crate::amount::fil;
 use crate::args::Init;
 use crate::chain::{MessageRow, Spending, message_rows};
 use crate::context::Context;
-use crate::exit::{Exit, exit_of, sentence};
+use crate::exit::{Exit, Failure, exit_of, sentence};
 use crate::key::choose_passphrase;
 use crate::output::{Output, Rows};
 
@@ -50,9 +50,10 @@ impl fmt::Display for Ready {
 /// Makes what is missing: identity, wallet, configuration; publishes the key where a network answers.
 pub async fn init(context: &mut Context, args: Init) -> anyhow::Result<Output> {
     let ring = context.keyring();
-    let wallet_missing = context.keystore().default_address()?.is_none();
+    let wallet_missing = has_no_keys(context)?;
     let passphrase = choose_passphrase(context, args.encrypt && (!ring.exists() || wallet_missing))?;
-    if !ring.exists() {
+    let first_time = !ring.exists();
+    if first_time {
         ring.save(&[Identity::generate()], passphrase.as_ref(), false)?;
     }
     if wallet_missing {
@@ -62,11 +63,21 @@ pub async fn init(context: &mut Context, args: Init) -> anyhow::Result<Output> {
     if !context.home().config_file().exists() {
         if let Some(network) = &named {
             context.config().network = Some(network.name().to_string());
+        } else if !args.no_publish {
+            remember_node(context).await;
         }
         let config = context.config().clone();
         context.home().save_config(&config)?;
     }
 
+    if first_time {
+        let (identity, wallet) = (context.home().identity_file(), context.home().wallet());
+        context.notes().say(format_args!(
+            "keep copies of {} and {} where nobody else gets at them: the first opens your files, the second owns them, and nobody can make them again",
+            identity.display(),
+            wallet.display()
+        ));
+    }
     let me = context.me()?;
     let recipient = context.identities()?[0].recipient();
     let mut ready = Ready {
@@ -91,6 +102,43 @@ pub async fn init(context: &mut Context, args: Init) -> anyhow::Result<Output> {
             let exit = if exit == Exit::Interrupted { exit } else { Exit::Partly };
             Ok(Output::new(&ready).but(exit, format!("the keys are made, but the key is not published: {why}")))
         }
+    }
+}
+
+/// Writes down the node that was named by its URL, so that the next command asks the same one.
+async fn remember_node(context: &mut Context) {
+    let Some(url) = context.rpc_url() else { return };
+    match context.node().await {
+        Ok((_, network @ (Network::Local | Network::Calibration | Network::Mainnet))) => {
+            let name = network.name().to_string();
+            let config = context.config();
+            config.networks.entry(name.clone()).or_default().rpc_url = Some(url);
+            config.network = Some(name);
+        }
+        _ => context.notes().say("the URL of the node is not written down: give --rpc-url to the next command, too"),
+    }
+}
+
+/// Whether a first key is to be made. Where there are keys, one of them is the user's: never another beside it.
+fn has_no_keys(context: &Context) -> anyhow::Result<bool> {
+    let keystore = context.keystore();
+    let (keys, default) = (keystore.list()?, keystore.default_address()?);
+    let is_there = |address| keys.iter().any(|key| key.address == address);
+    match (default, &keys[..]) {
+        (None, []) => Ok(true),
+        (Some(default), _) if is_there(default) => Ok(false),
+        (None, [only]) => {
+            keystore.set_default(&only.address)?;
+            Ok(false)
+        }
+        (Some(default), _) => {
+            let shown = Network::default().show(&default);
+            let what = "choose another with `bauta wallet default ADDRESS`, or import it again";
+            Err(Failure::not_found(format!("the wallet's default key {shown} is not there: {what}")))
+        }
+        (None, _) => Err(Failure::not_found(
+            "the wallet has keys and none of them is the default: `bauta wallet default ADDRESS`",
+        )),
     }
 }
 

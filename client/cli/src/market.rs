@@ -151,6 +151,21 @@ async fn deal(context: &mut Context, args: MarketDeal) -> anyhow::Result<Output>
     };
     let spending = Spending::new(context.notes(), &network, "money for the deal, in the market,");
     let agreed = agreement::make(&node, &sender, context.home(), &order, &spending).await?;
+    if agreed.resumed {
+        let (terms, asked) = (&agreed.terms, &order);
+        let others = [
+            (terms.end_epoch - terms.start_epoch != asked.duration, "--duration"),
+            (asked.price.as_ref().is_some_and(|price| *price != terms.storage_price_per_epoch), "--price"),
+            (asked.limit.as_ref().is_some_and(|limit| *limit < terms.client_balance_requirement()), "--limit"),
+        ];
+        let others: Vec<_> = others.iter().filter(|(is, _)| *is).map(|(_, flag)| *flag).collect();
+        if !others.is_empty() {
+            let flags = others.join(" and ");
+            context.notes().say(format_args!(
+                "this deal was made before, on the terms below: {flags} would be for another one and is not used"
+            ));
+        }
+    }
     let output = Output::new(&Dealt {
         file_id: args.file_id,
         provider: network.show(&miner),

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::args::ProviderArg;
 use crate::context::Context;
-use crate::exit::Failure;
+use crate::exit::{Failure, sentence};
 use crate::output::{Rows, clean};
 use crate::pack::Piece;
 use crate::span;
@@ -124,8 +124,12 @@ pub async fn name_of(
     id: FileId,
     record: &FileRecord,
 ) -> anyhow::Result<Result<Option<Metadata>, String>> {
-    let (Ok(me), Ok(identities)) = (context.me(), context.identities()) else {
-        return Ok(Err("no identity here".into()));
+    let (me, identities) = match (context.me(), context.identities()) {
+        (Ok(me), Ok(identities)) => (me, identities),
+        // Told apart: a key that is not there, and one that is and does not open.
+        (_, Err(why)) if context.keyring().exists() => return Ok(Err(sentence(&why))),
+        (Err(why), _) if !context.keystore().list()?.is_empty() => return Ok(Err(sentence(&why))),
+        _ => return Ok(Err("no identity here".into())),
     };
     match Access::open_record(actor, id, record.clone(), &me, &identities).await {
         Ok(access) => Ok(access.metadata().map_err(|e| e.to_string())),
@@ -156,6 +160,9 @@ pub async fn chosen_sources(context: &mut Context, chosen: &[ProviderArg]) -> an
             Some(url) => Some(url),
             None => fetch::provider_url(&*node, &id).await?,
         };
+        if url.is_none() && node.get_actor(&id).await?.is_none() {
+            return Err(Failure::not_found(format!("there is no provider {}", network.show(&miner.0))));
+        }
         let nowhere = || format!("{0} announces no address to reach it at: give it as {0}=URL", network.show(&miner.0));
         sources.push(Source::Provider { miner: id, url: url.ok_or_else(|| Failure::not_found(nowhere()))? });
     }

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::exit::Exit;
+use crate::exit::{Exit, exit_of, sentence};
+use crate::secrets::without_secrets;
 
 /// The version of the JSON documents.
 const SCHEMA: u64 = 1;
@@ -40,7 +41,7 @@ impl Output {
 
     /// Prints, and says how the command ended.
     pub fn print(self, json: bool) -> Exit {
-        if self.text.is_empty() && self.data == "null" {
+        if self.text.is_empty() && self.data == "null" && self.trouble.is_none() {
             return Exit::Done;
         }
         let exit = self.trouble.as_ref().map_or(Exit::Done, |(exit, _)| *exit);
@@ -61,7 +62,7 @@ impl Output {
 /// Prints an error where it belongs.
 pub fn error(json: bool, exit: Exit, message: &str) -> Exit {
     if json {
-        return document(&failed(exit, message, None), exit);
+        return document(&failed(exit, &without_secrets(message), None), exit);
     }
     complain(message);
     exit
@@ -106,16 +107,42 @@ fn line(text: &str) -> io::Result<()> {
 
 /// A reader that has gone away (`bauta ls | head`) is no failure of ours; a full disk is.
 fn broken_stdout(error: io::Error) -> Exit {
-    if error.kind() == io::ErrorKind::BrokenPipe {
+    let error = stdout_error(error);
+    if is_reader_gone(&error) {
         return Exit::Done;
     }
-    complain(&format!("stdout: {error}"));
-    Exit::Failed
+    complain(&sentence(&error));
+    exit_of(&error)
+}
+
+/// Whoever read stdout has what they wanted.
+#[derive(Debug)]
+struct ReaderGone;
+
+impl Display for ReaderGone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("nobody reads stdout any more")
+    }
+}
+
+impl std::error::Error for ReaderGone {}
+
+/// What is wrong with stdout, for a command that writes to it on its way.
+pub fn stdout_error(error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => ReaderGone.into(),
+        _ => anyhow::Error::new(error).context("stdout"),
+    }
+}
+
+/// Whether a command ended because nobody reads its stdout any more: that is as good an end as any.
+pub fn is_reader_gone(error: &anyhow::Error) -> bool {
+    error.is::<ReaderGone>()
 }
 
 fn complain(message: &str) {
     // Where stderr is closed there is nobody left to tell.
-    let _ = writeln!(io::stderr().lock(), "bauta: {message}");
+    let _ = writeln!(io::stderr().lock(), "bauta: {}", without_secrets(message));
 }
 
 /// Lines of `name  value`, the values under each other.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,9 +16,9 @@ use serde::Serialize;
 use crate::args::{Commp, Pack, Unpack};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, Rows, clean};
-use crate::place::{Place, is_dash};
-use crate::progress::{Counted, Phase, interrupted};
+use crate::output::{Output, Rows, clean, stdout_error};
+use crate::place::{Made, Place, is_dash};
+use crate::progress::{Counted, Phase, Show, interrupted};
 use crate::resume::Journal;
 
 /// What a piece is, in every result that has one.
@@ -87,6 +88,13 @@ pub async fn pack(context: &mut Context, args: Pack) -> anyhow::Result<Output> {
     }
     let recipients = recipients(context, &args.recipient)?;
     let place = if to_stdout { None } else { Some(Place::free(&args.out, args.force)?) };
+    if let Some(place) = &place {
+        place.suits(Made::File)?;
+        let same = |path: &Path| path.canonicalize().ok();
+        if same(&args.out).is_some_and(|out| Some(out) == same(&args.path)) {
+            return Err(Failure::usage(format!("{} is what is packed: name another place", args.out.display())));
+        }
+    }
     // What is read from a pipe or written to one cannot be gone on with.
     let journal = match &place {
         Some(place) if !is_dash(&args.path) => Some(Journal::of(context, place)?),
@@ -124,18 +132,18 @@ pub async fn pack(context: &mut Context, args: Pack) -> anyhow::Result<Output> {
         Ok(packed)
     };
     let packed = tokio::task::spawn_blocking(work).await??;
-    if to_stdout {
-        skipped(context, &packed.skipped);
-        return Ok(Output::streamed());
-    }
     let skipped = skipped(context, &packed.skipped);
     let exit = if skipped.is_empty() { None } else { Some(format!("{} entries were left out", skipped.len())) };
-    let output = Output::new(&PackedCar {
-        payload_cid: packed.payload_cid.to_string(),
-        piece: Piece::from(&packed.piece),
-        size: packed.metadata.size,
-        skipped,
-    });
+    let output = if to_stdout {
+        Output::streamed()
+    } else {
+        Output::new(&PackedCar {
+            payload_cid: packed.payload_cid.to_string(),
+            piece: Piece::from(&packed.piece),
+            size: packed.metadata.size,
+            skipped,
+        })
+    };
     Ok(match exit {
         Some(message) => output.but(Exit::Partly, message),
         None => output,
@@ -165,9 +173,7 @@ fn recipients(context: &Context, named: &[String]) -> anyhow::Result<Vec<Recipie
 fn copy_to_stdout(file: &mut File) -> anyhow::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     let mut out = io::stdout().lock();
-    io::copy(file, &mut out)?;
-    out.flush()?;
-    Ok(())
+    io::copy(file, &mut out).and_then(|_| out.flush()).map_err(stdout_error)
 }
 
 #[derive(Serialize)]
@@ -183,8 +189,7 @@ impl fmt::Display for Commitment {
 }
 
 /// Computes the piece commitment of any bytes.
-pub async fn commp(context: &mut Context, args: Commp) -> anyhow::Result<Output> {
-    let show = context.progress();
+pub async fn commp(show: Show, args: Commp) -> anyhow::Result<Output> {
     let work = move || -> anyhow::Result<PieceInfo> {
         if is_dash(&args.file) {
             return commp_of(io::stdin().lock(), Phase::begin(show, "hashing", None));
@@ -258,7 +263,7 @@ pub async fn unpack(context: &mut Context, args: Unpack) -> anyhow::Result<Outpu
         Some(file) => context.identities_in(&Keyring::at(file))?,
         None => context.identities()?,
     };
-    let target = Target::of(context, &args.out, args.force)?;
+    let target = Target::of(context, &args.out, args.force)?.remembered();
     let phase = Phase::begin(context.progress(), "unpacking", None);
     let work = move || -> anyhow::Result<packing::Unpacked> {
         let mut package = open_with(car, &identities, &phase)?;
@@ -266,14 +271,24 @@ pub async fn unpack(context: &mut Context, args: Unpack) -> anyhow::Result<Outpu
         phase.end();
         Ok(unpacked)
     };
-    let unpacked = tokio::task::spawn_blocking(work).await??;
+    let named = |error: anyhow::Error| {
+        let is_of_the_car =
+            matches!(error.downcast_ref(), Some(packing::Error::Corrupt { .. } | packing::Error::Io { .. }));
+        if is_of_the_car && !is_dash(&args.car) { error.context(args.car.display().to_string()) } else { error }
+    };
+    let unpacked = tokio::task::spawn_blocking(work).await?.map_err(named)?;
     Ok(if is_dash(&args.out) { Output::streamed() } else { unpacked_to(&args.out, &unpacked) })
 }
 
 /// A CAR can be read only where one can go back in it; stdin is copied first.
 fn open_car(path: &Path) -> anyhow::Result<File> {
     if !is_dash(path) {
-        return File::open(path).map_err(|e| anyhow::Error::new(e).context(path.display().to_string()));
+        let failed = |e: io::Error| anyhow::Error::new(e).context(path.display().to_string());
+        let file = File::open(path).map_err(failed)?;
+        if file.metadata().map_err(failed)?.is_dir() {
+            return Err(Failure::usage(format!("{} is a folder, not a CAR", path.display())));
+        }
+        return Ok(file);
     }
     let mut copy = tempfile::tempfile()?;
     io::copy(&mut io::stdin().lock(), &mut copy)?;
@@ -323,11 +338,25 @@ impl Target {
         }
     }
 
+    /// Gives what is made meanwhile a name that the same command finds again, so that nothing of a killed one stays.
+    pub fn remembered(self) -> Self {
+        match self {
+            Self::Place(place) => {
+                // Not the name itself: that may be as long as a name can be.
+                let mut hash = DefaultHasher::new();
+                place.path().file_name().hash(&mut hash);
+                Self::Place(place.beside_unless_held(&format!("unpack-{:016x}", hash.finish())))
+            }
+            Self::Stdout => Self::Stdout,
+        }
+    }
+
     /// Takes a part, or all, out of a package.
     pub fn take<B: Blocks>(&self, package: &mut Package<B>, part: &Part) -> anyhow::Result<packing::Unpacked> {
         let whole = part.path.is_none() && part.range.is_none();
         match self {
             Self::Place(place) if whole => {
+                place.suits(if package.kind() == ContentKind::Folder { Made::Folder } else { Made::File })?;
                 let made = place.folder()?;
                 let inside: PathBuf = made.path().join(place.path().file_name().unwrap_or_default());
                 let unpacked = package.unpack(&inside, Options::default())?;
@@ -335,6 +364,7 @@ impl Target {
                 Ok(unpacked)
             }
             Self::Place(place) => {
+                place.suits(Made::File)?;
                 let mut file = place.file(0o666)?;
                 let bytes = take_part(package, part, file.as_file_mut())?;
                 place.publish(file)?;
@@ -343,7 +373,7 @@ impl Target {
             Self::Stdout => {
                 let mut out = io::stdout().lock();
                 let bytes = take_part(package, part, &mut out)?;
-                out.flush()?;
+                out.flush().map_err(stdout_error)?;
                 Ok(single(bytes))
             }
         }
@@ -362,6 +392,7 @@ fn take_part<B: Blocks>(package: &mut Package<B>, part: &Part, out: &mut impl Wr
     let range = part.range.map(|(from, to)| from..to);
     package.copy(path, range, out, Options::default()).map_err(|e| match e {
         packing::Error::BeyondEnd { .. } => Failure::usage(e.to_string()),
+        packing::Error::Output(e) => stdout_error(e),
         e => e.into(),
     })
 }

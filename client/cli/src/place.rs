@@ -19,6 +19,29 @@ pub struct Place {
     beside: Option<String>,
 }
 
+/// What comes to stand at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+}
+
+/// A folder beside a place. It vanishes when this is dropped; nobody else gets into it, and while this process has it nobody sweeps it away.
+#[derive(Debug)]
+pub struct Beside {
+    folder: TempDir,
+    _held: Option<File>,
+}
+
+impl Beside {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
 /// Whether a path is `-`.
 pub fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
@@ -28,7 +51,13 @@ impl Place {
     /// A place that is free, or may be overwritten; looked at before any work is done.
     pub fn free(path: &Path, force: bool) -> anyhow::Result<Self> {
         if !force && fs::symlink_metadata(path).is_ok() {
-            return Err(Failure::because(Exit::Failed, format!("{} exists; --force overwrites it", path.display())));
+            return Err(taken(path));
+        }
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") && !path.is_dir() {
+            return Err(Failure::usage(format!(
+                "{} is no folder: make it first, or leave out the last /",
+                path.display()
+            )));
         }
         if path.file_name().is_none() {
             return Err(Failure::usage(format!("{} is not a file name", path.display())));
@@ -38,6 +67,22 @@ impl Place {
             return Err(Failure::because(Exit::Failed, format!("{} is not a folder", folder.display())));
         }
         Ok(Self { path: path.into(), force, beside: None })
+    }
+
+    /// Says whether what is made may take the place of what stands there: never a file that of a folder, or the other way round, whatever is
+    /// forced. Asked before any work is done.
+    pub fn suits(&self, made: Made) -> anyhow::Result<()> {
+        let Ok(there) = fs::symlink_metadata(&self.path) else { return Ok(()) };
+        let shown = self.path.display();
+        match (made, there.is_dir()) {
+            (Made::File, true) => {
+                Err(Failure::usage(format!("{shown} is a folder, and this is a file: name a file in it")))
+            }
+            (Made::Folder, false) => {
+                Err(Failure::usage(format!("{shown} is a file, and this is a folder: name another place")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The path.
@@ -54,6 +99,15 @@ impl Place {
         Self { beside: gone.then(|| name.into()), ..self }
     }
 
+    /// As [`Place::beside`] for whoever cannot see to that: what another process is still making stays, and this one takes another name.
+    pub fn beside_unless_held(self, name: &str) -> Self {
+        let left = folder_of(&self.path).join(format!(".bauta-{name}"));
+        match File::open(&left) {
+            Ok(held) if held.try_lock().is_err() => self,
+            _ => self.beside(name),
+        }
+    }
+
     /// The folder that it is in.
     pub fn folder_of(&self) -> PathBuf {
         folder_of(&self.path)
@@ -68,9 +122,12 @@ impl Place {
     }
 
     /// A folder beside it that vanishes unless what was made inside is [`Place::adopt`]ed, and that nobody else gets into.
-    pub fn folder(&self) -> io::Result<TempDir> {
+    pub fn folder(&self) -> io::Result<Beside> {
         let (prefix, random) = self.name();
-        private_folder(&prefix, random, &folder_of(&self.path))
+        let folder = private_folder(&prefix, random, &folder_of(&self.path))?;
+        // Where folders cannot be locked, a process that is still at work may be taken for one that was killed.
+        let held = File::open(folder.path()).ok().filter(|held| held.try_lock().is_ok());
+        Ok(Beside { folder, _held: held })
     }
 
     fn name(&self) -> (String, usize) {
@@ -91,6 +148,7 @@ impl Place {
 
     /// Puts a whole file or folder, made inside of [`Place::folder`], into its place. What stood there goes only when the new one is there.
     pub fn adopt(&self, made: &Path) -> anyhow::Result<()> {
+        self.suits(if made.is_dir() { Made::Folder } else { Made::File })?;
         if self.force && fs::symlink_metadata(&self.path).is_ok() {
             let old = private_folder(".bauta-old-", 6, &folder_of(&self.path))?;
             let aside: OsString = self.path.file_name().unwrap_or_default().into();
@@ -114,10 +172,15 @@ impl Place {
 
     fn explain(&self, error: io::Error) -> anyhow::Error {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            return Failure::because(Exit::Failed, format!("{} exists; --force overwrites it", self.path.display()));
+            return taken(&self.path);
         }
         anyhow::Error::new(error).context(self.path.display().to_string())
     }
+}
+
+fn taken(path: &Path) -> anyhow::Error {
+    let shown = path.display();
+    Failure::because(Exit::Failed, format!("{shown} exists: -o names another place, --force overwrites it"))
 }
 
 fn private_folder(prefix: &str, random: usize, inside: &Path) -> io::Result<TempDir> {
@@ -190,6 +253,41 @@ mod tests {
         place.publish(file).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"forced");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_never_takes_the_place_of_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("precious");
+        fs::create_dir_all(path.join("deep")).unwrap();
+        let place = Place::free(&path, true).unwrap();
+        assert!(place.suits(Made::File).is_err() && place.suits(Made::Folder).is_ok());
+        let made = place.folder().unwrap();
+        fs::write(made.path().join("precious"), b"a file").unwrap();
+        assert!(place.adopt(&made.path().join("precious")).is_err());
+        assert!(path.join("deep").is_dir());
+        let other = folder.path().join("a-file");
+        fs::write(&other, b"").unwrap();
+        assert!(Place::free(&other, true).unwrap().suits(Made::Folder).is_err());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_what_another_one_makes_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = || Place::free(&folder.path().join("out"), false).unwrap().beside_unless_held("job");
+        let first = place().folder().unwrap();
+        fs::write(first.path().join("half"), b"").unwrap();
+        assert!(first.path().ends_with(".bauta-job"));
+        // Another one at the same time has a name of its own.
+        let second = place().folder().unwrap();
+        assert!(first.path().join("half").exists() && !second.path().ends_with(".bauta-job"));
+        // Killed: the folder stays, and nobody holds it.
+        let Beside { folder: left, _held: held } = first;
+        let left = left.keep();
+        drop((held, second));
+        let third = place().folder().unwrap();
+        assert_eq!(third.path(), left);
+        assert!(!left.join("half").exists());
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::args::{self, Cli, Command};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, exit_of, sentence};
 use crate::output::{self, Output};
+use crate::progress::Show;
+use crate::secrets::without_secrets;
 use crate::{
     bounty, completions, deploy, devnet, files, get, grants, init, key, market, mend, pack, put, rehearsal, serve,
     status, verify, wallet, watch,
@@ -36,15 +38,16 @@ fn misread(error: &clap::Error, json: bool) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp => output::text(json, "help", &error.to_string()),
         ErrorKind::DisplayVersion => output::text(json, "version", &error.to_string()),
-        _ if json => {
-            let text = error.render().to_string();
-            let message = text.split("\n\n").next().unwrap_or(&text).trim_start_matches("error: ").trim();
-            output::error(true, Exit::Usage, message)
-        }
-        _ => {
+        // With the marks of a terminal where there is one, unless something of it is not to be shown.
+        _ if !json && without_secrets(&error.to_string()) == error.to_string() => {
             // Where stderr is closed there is nobody left to tell.
             let _ = error.print();
             Exit::Usage
+        }
+        _ => {
+            let text = error.render().to_string();
+            let message = text.split("\n\n").next().unwrap_or(&text).trim_start_matches("error: ").trim();
+            output::error(json, Exit::Usage, message)
         }
     }
 }
@@ -60,32 +63,50 @@ fn start(cli: Cli) -> Exit {
     runtime.shutdown_timeout(LAST_WORDS);
     match result {
         Ok(output) => output.print(json),
+        Err(error) if output::is_reader_gone(&error) => Exit::Done,
         Err(error) => output::error(json, exit_of(&error), &sentence(&error)),
     }
 }
 
 async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
-    // From here on Ctrl-C is ours, whatever the command does first.
+    // From here on Ctrl-C is ours, whatever the command does first; so are the other ways to ask a program to end.
     let mut interrupts = signal(SignalKind::interrupt())?;
+    let (mut terminations, mut hangups) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     // Beyond a limit on the size of files a write fails, as on a full disk, and does not kill us.
     let _beyond_limit = signal(SignalKind::from_raw(BEYOND_LIMIT))?;
+    // What needs no home works without one, or with one that is broken.
+    let command = match cli.command {
+        Command::Completions(args) => return Ok(completions::run(&args)),
+        Command::Commp(args) => {
+            let show = Show::decide(cli.global.progress, cli.global.quiet);
+            return tokio::select! {
+                result = pack::commp(show, args) => result,
+                _ = interrupts.recv() => Err(crate::progress::interrupt()),
+                _ = terminations.recv() => Err(crate::progress::interrupt()),
+                _ = hangups.recv() => Err(crate::progress::interrupt()),
+            };
+        }
+        other => other,
+    };
     let mut context = Context::new(cli.global)?;
     // A server is interrupted as a matter of course, and ends by itself.
-    let serves = match &cli.command {
+    let serves = match &command {
         Command::Devnet(args) => args.command.is_none(),
         Command::Watch(args) => !args.once,
         Command::Serve(_) => true,
         _ => false,
     };
-    if context.dry_run() && !rehearsal::is_rehearsed(&cli.command) {
+    if context.dry_run() && !rehearsal::is_rehearsed(&command) {
         return Err(Failure::usage("--dry-run is for commands that send messages, and this is none"));
     }
     let result = {
-        let work = dispatch(&mut context, cli.command);
+        let work = dispatch(&mut context, command);
         tokio::pin!(work);
         tokio::select! {
             result = &mut work => result,
             _ = interrupts.recv(), if !serves => Err(crate::progress::interrupt()),
+            _ = terminations.recv(), if !serves => Err(crate::progress::interrupt()),
+            _ = hangups.recv(), if !serves => Err(crate::progress::interrupt()),
         }
     };
     // A chain in process is closed whatever happened, so that its folder is whole.
@@ -99,7 +120,7 @@ async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
 async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Output> {
     match command {
         Command::Pack(args) => pack::pack(context, args).await,
-        Command::Commp(args) => pack::commp(context, args).await,
+        Command::Commp(args) => pack::commp(context.progress(), args).await,
         Command::Unpack(args) => pack::unpack(context, args).await,
         Command::Init(args) => init::init(context, args).await,
         Command::Key(command) => key::run(context, command).await,

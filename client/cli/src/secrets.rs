@@ -100,3 +100,65 @@ fn first_line(from: impl Read) -> anyhow::Result<Zeroizing<String>> {
     from.take(MAX_PASSPHRASE).read_to_string(&mut text)?;
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_string()))
 }
+
+/// How an age identity and the hex of a Lotus key file (`{"Type`) begin.
+const IDENTITY: &str = "AGE-SECRET-KEY-";
+const LOTUS_KEY: &str = "7b2254797065";
+/// So many characters of a key are too many, and no other text begins with them.
+const TELLING: usize = 24;
+
+/// A message without the secret keys that somebody has given in the place of something else, and with the advice not to.
+pub fn without_secrets(message: &str) -> String {
+    hide(message, std::env::args())
+}
+
+fn hide(message: &str, arguments: impl Iterator<Item = String>) -> String {
+    let values = arguments.flat_map(|argument| match argument.split_once('=') {
+        Some((_, value)) => vec![argument.clone(), value.to_string()],
+        None => vec![argument],
+    });
+    let mut out = Zeroizing::new(message.to_string());
+    for secret in values.map(Zeroizing::new).filter(|value| is_secret(value)) {
+        // Libraries may have shortened what they repeat: as much of it as stands there goes.
+        while let Some(at) = secret.get(..TELLING).and_then(|start| out.find(start)) {
+            let same = out[at..].bytes().zip(secret.bytes()).take_while(|(one, other)| one == other).count();
+            out.replace_range(at..at + same, "(a secret key)");
+        }
+    }
+    let hint = if *out == message {
+        ""
+    } else {
+        " (a secret key does not belong on a command line, where others see it: pass the file that holds it)"
+    };
+    format!("{}{hint}", *out)
+}
+
+fn is_secret(value: &str) -> bool {
+    let hex = value.strip_prefix("0x").unwrap_or(value);
+    let is_hex = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    value.to_ascii_uppercase().starts_with(IDENTITY) || is_hex && (hex.len() == 64 || hex.starts_with(LOTUS_KEY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_not_repeated() {
+        let identity = format!("{IDENTITY}1{}", "Q".repeat(58));
+        let lotus = format!("{LOTUS_KEY}{}", "ab".repeat(60));
+        let hex = "0f".repeat(32);
+        for secret in [identity, lotus, format!("0x{hex}"), hex] {
+            for (argument, message) in [
+                (secret.clone(), format!("`{secret}` is no address")),
+                (format!("--recipient={secret}"), format!("--recipient {secret}: no recipient")),
+                (secret.clone(), format!("{secret}: {}… is no address", &secret[..50])),
+            ] {
+                let said = hide(&message, ["bauta".to_string(), argument].into_iter());
+                assert!(!said.contains(&secret[..TELLING]) && said.contains("pass the file"), "{said}");
+            }
+        }
+        let harmless = format!("{} is no address", "ab".repeat(32));
+        assert_eq!(hide(&harmless, ["bauta", "send", "t01000"].map(String::from).into_iter()), harmless);
+    }
+}

@@ -6,6 +6,7 @@ use bauta_abi::{EPOCH_NEVER, EPOCHS_IN_DAY};
 use fvm_shared::clock::ChainEpoch;
 
 const SECONDS_IN_EPOCH: i64 = 30;
+const LONGEST: ChainEpoch = i64::MAX / 4;
 const UNITS: [(&str, i64); 5] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800)];
 
 /// A length of time in epochs, more than none.
@@ -29,10 +30,10 @@ impl FromStr for Span {
             // Never shorter than what was asked for.
             seconds.div_euclid(SECONDS_IN_EPOCH) + i64::from(seconds.rem_euclid(SECONDS_IN_EPOCH) != 0)
         };
-        if (1..=i64::MAX / 4).contains(&epochs) {
-            Ok(Self(epochs))
-        } else {
-            Err("a duration is at least one epoch".into())
+        match epochs {
+            ..1 => Err("a duration is at least one epoch".into()),
+            1..=LONGEST => Ok(Self(epochs)),
+            _ => Err("this is longer than any chain will last".into()),
         }
     }
 }

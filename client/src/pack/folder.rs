@@ -209,10 +209,7 @@ impl<W: Write + Seek> Packing<'_, '_, W> {
         if self.payloads.count == MAX_PAYLOADS {
             return Err(Error::TooLarge(format!("a folder holds at most {MAX_PAYLOADS} files")).into());
         }
-        let note = match self.pipeline.checkpoints() {
-            Some(_) => Some(Note { path: path.into(), seen: source.seen(), digest }),
-            None => None,
-        };
+        let note = self.pipeline.checkpoints().map(|_| Note { path: path.into(), seen: source.seen(), digest });
         let key = self.seal(source, small, note)?;
         let payload = (self.payloads.count, key);
         self.count_payload()?;

@@ -208,7 +208,13 @@ impl<B: Blocks> Package<B> {
         let entry = &self.entries()[found.map_err(|_| Error::NotFound(name()))?];
         match &entry.content {
             Content::File { size, payload, key } => Ok((*size, *payload, key.clone())),
-            Content::Directory => Err(Error::Unsupported(format!("{} is a folder", name()))),
+            Content::Directory => {
+                let inside = [path, b"/"].concat();
+                let within = self.entries().iter().filter(|entry| entry.path.starts_with(&inside));
+                let some: Vec<_> = within.take(3).map(|entry| String::from_utf8_lossy(&entry.path)).collect();
+                let some = if some.is_empty() { String::new() } else { format!(", with {}", some.join(", ")) };
+                Err(Error::Unsupported(format!("{} is a folder{some}", name())))
+            }
             Content::Symlink(_) => Err(Error::Unsupported(format!("{} is a link", name()))),
         }
     }

@@ -37,10 +37,7 @@ pub(super) fn pack_file<W: Write + Seek>(
     }
     let file = open_plain(File::options().read(true), &target.real).map_err(io)?;
     let mut source = Source::of_file(&target.given, file).map_err(io)?;
-    let note = match pipeline.checkpoints() {
-        Some(_) => Some(Note { path: Vec::new(), seen: source.seen(), digest: None }),
-        None => None,
-    };
+    let note = pipeline.checkpoints().map(|_| Note { path: Vec::new(), seen: source.seen(), digest: None });
     let packed = pack_source(&mut source, target.name.clone(), pipeline, note, &mut options);
     source.check()?;
     packed

@@ -19,8 +19,11 @@ pub fn identify(path: &Path, exclude: &[PathBuf], read: &mut dyn FnMut(u64) -> i
     let about = fs::metadata(path)?;
     if about.is_dir() {
         fs::read_dir(path)?;
-    } else {
+    } else if about.is_file() {
         File::open(path)?;
+    } else {
+        // Opening a pipe would wait for somebody to write into it.
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is neither a file nor a folder"));
     }
     let mut content = Content { exclude, hash: Sha256::new(), read };
     content.entry(path, Path::new(""), &about)?;
@@ -37,6 +40,13 @@ impl Content<'_> {
     fn entry(&mut self, path: &Path, inner: &Path, about: &fs::Metadata) -> io::Result<()> {
         let kind = about.file_type();
         self.text(inner.as_os_str().as_encoded_bytes());
+        if kind.is_file() && inner.as_os_str().is_empty() {
+            // Of one file only the content goes into the package: touched, it is the same.
+            self.hash.update(about.len().to_le_bytes());
+            let digest = self.bytes_of(path)??;
+            self.hash.update(digest);
+            return Ok(());
+        }
         self.hash.update(mode(about).to_le_bytes());
         if kind.is_dir() {
             return self.folder(path, inner);

@@ -40,6 +40,9 @@ pub enum WalletError {
     /// No key of that address.
     #[error("the wallet has no key for {0}")]
     Unknown(String),
+    /// The file that names the default key names none.
+    #[error("{0} does not name a key: choose one with `bauta wallet default ADDRESS`")]
+    DefaultDamaged(PathBuf),
     /// No key at all, or no default one.
     #[error("the wallet has no default key: make one with `bauta wallet new`")]
     NoDefault,
@@ -88,7 +91,11 @@ impl Keystore {
 
     /// Lists the keys, ordered by address.
     pub fn list(&self) -> Result<Vec<Entry>, WalletError> {
-        let default = self.default_address()?;
+        let default = match self.default_address() {
+            // The keys are there all the same.
+            Err(WalletError::DefaultDamaged(_)) => None,
+            other => other?,
+        };
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
@@ -133,7 +140,7 @@ impl Keystore {
             Some(passphrase) => create_private(&self.path(&address, LOCKED), &self.lock(text.as_bytes(), passphrase)?)?,
             None => create_private(&self.path(&address, PLAIN), text.as_bytes())?,
         }
-        if self.default_address()?.is_none() {
+        if matches!(self.default_address(), Ok(None)) {
             self.set_default(&address)?;
         }
         Ok(true)
@@ -162,11 +169,17 @@ impl Keystore {
     }
 
     /// The address that is used when none is named.
+    ///
+    /// Errors: DefaultDamaged: what is written down is no address.
     pub fn default_address(&self) -> Result<Option<Address>, WalletError> {
-        match fs::read_to_string(self.folder.join(DEFAULT)) {
-            Ok(text) => Ok(address::parse(text.trim()).ok()),
+        let path = self.folder.join(DEFAULT);
+        match fs::read(&path) {
+            Ok(text) => {
+                let named = std::str::from_utf8(&text).ok().and_then(|text| address::parse(text.trim()).ok());
+                named.map(Some).ok_or(WalletError::DefaultDamaged(path))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(FileError::Io { path: self.folder.join(DEFAULT), source }.into()),
+            Err(source) => Err(FileError::Io { path, source }.into()),
         }
     }
 
@@ -190,7 +203,7 @@ impl Keystore {
         }
         remove(&self.path(address, PLAIN))?;
         remove(&self.path(address, LOCKED))?;
-        if self.default_address()? == Some(*address) {
+        if matches!(self.default_address(), Ok(Some(default)) if default == *address) {
             remove(&self.folder.join(DEFAULT))?;
         }
         Ok(())

@@ -59,7 +59,7 @@ pub struct BountyCreate {
     #[arg(long, value_name = "FIL")]
     pub fund: Option<Amount>,
     /// Where a provider can fetch the piece; a provider that has it without it.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = super::web_address)]
     pub source: Option<String>,
     /// A word for people.
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -96,7 +96,7 @@ pub struct BountyOffer {
     #[arg(long, value_name = "ADDRESS")]
     pub client: Option<AnyAddress>,
     /// Where the piece can be fetched, where the bounty does not say.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = super::web_address)]
     pub source: Option<String>,
     /// Bytes of the piece before padding, where nobody says.
     #[arg(long, value_name = "BYTES")]

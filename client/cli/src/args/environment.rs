@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 
 use clap::builder::FalseyValueParser;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Id};
 
 use super::Cli;
 
@@ -13,7 +14,14 @@ use super::Cli;
 /// Errors: as clap reports them; help and version are among them.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    let matches = match command.try_get_matches_from_mut(arguments) {
+        Err(error) if error.kind() == ErrorKind::ArgumentConflict => {
+            // A flag beats the environment also where the two exclude each other.
+            command = without_rivals(arguments).ok_or(error)?;
+            command.try_get_matches_from_mut(arguments)?
+        }
+        other => other?,
+    };
     let mut cli = Cli::from_arg_matches(&matches)?;
     // A network and a URL exclude each other where they are said in the same breath; a flag beats the environment.
     match (source(&matches, "network"), source(&matches, "rpc_url")) {
@@ -21,11 +29,43 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
         (Some(ValueSource::EnvVariable), Some(ValueSource::CommandLine)) => cli.global.network = None,
         (Some(_), Some(_)) => {
             let message = "--network and --rpc-url cannot be used together: a URL names its network by itself";
-            return Err(command.error(clap::error::ErrorKind::ArgumentConflict, message));
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
         _ => {}
     }
+    let from_here = source(&matches, "home") == Some(ValueSource::EnvVariable);
+    if from_here && cli.global.home.as_ref().is_some_and(|home| home.is_relative()) {
+        let message = "BAUTA_HOME is a relative path, and would be another folder in each place: give it from / on";
+        return Err(command.error(ErrorKind::InvalidValue, message));
+    }
     Ok(cli)
+}
+
+/// The command line without the variables that contradict flags of it; none where the flags contradict each other.
+fn without_rivals(arguments: &[OsString]) -> Option<Command> {
+    let flags = Cli::command().try_get_matches_from(arguments).ok()?;
+    Some(with_variables_beside(Cli::command(), &flags))
+}
+
+fn with_variables_beside(command: Command, flags: &ArgMatches) -> Command {
+    let said = |arg: &Arg| {
+        let id = arg.get_id().as_str();
+        flags.try_contains_id(id).is_ok_and(|there| there) && flags.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    let is_rival = |arg: &Arg| {
+        let mut others = command.get_arguments().filter(|other| said(other));
+        others.any(|other| excludes(&command, arg, other) || excludes(&command, other, arg))
+    };
+    let rivals: Vec<Id> = command.get_arguments().filter(|arg| is_rival(arg)).map(|arg| arg.get_id().clone()).collect();
+    let command = command.mut_args(|arg| if rivals.contains(arg.get_id()) { arg } else { with_variable(arg) });
+    match flags.subcommand() {
+        Some((name, flags)) => command.mut_subcommand(name, |command| with_variables_beside(command, flags)),
+        None => command,
+    }
+}
+
+fn excludes(command: &Command, one: &Arg, other: &Arg) -> bool {
+    command.get_arg_conflicts_with(one).iter().any(|rival| rival.get_id() == other.get_id())
 }
 
 /// The whole command line, with its variables.
@@ -57,6 +97,10 @@ fn with_variable(arg: Arg) -> Arg {
         ArgAction::SetTrue => arg.value_parser(FalseyValueParser::new()),
         _ => arg,
     };
+    // One that is empty says nothing: that is how a script takes one back.
+    if std::env::var_os(name).is_some_and(|value| value.is_empty()) {
+        return arg;
+    }
     arg.env(name).hide_env(true)
 }
 

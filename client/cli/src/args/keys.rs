@@ -55,7 +55,7 @@ pub struct KeyNew {
     /// Protect it with a passphrase.
     #[arg(long)]
     pub encrypt: bool,
-    /// Replace the identity that is there; it is kept beside as a backup.
+    /// Put it before the identity that is there, which stays in the file and goes on opening what it has opened.
     #[arg(long)]
     pub force: bool,
 }
@@ -79,7 +79,7 @@ pub struct KeyImport {
     /// Protect it with a passphrase.
     #[arg(long)]
     pub encrypt: bool,
-    /// Replace the identity that is there; it is kept beside as a backup.
+    /// Put it before the identity that is there, which stays in the file and goes on opening what it has opened.
     #[arg(long)]
     pub force: bool,
 }

@@ -41,7 +41,7 @@ pub struct MarketDeal {
     #[arg(long, value_name = "ADDRESS[=URL]")]
     pub provider: ProviderArg,
     /// Where it can fetch the piece; somebody who has it, if not given.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = super::web_address)]
     pub source: Option<String>,
     /// For how long.
     #[arg(long, value_name = "DURATION", default_value = "180d")]

@@ -85,6 +85,9 @@ impl fmt::Display for FileStatus {
             writeln!(f, "  {missing} missing: `bauta repair {id}` makes new ones of what is there")?;
         }
         match self.ends {
+            Some(end) if end <= self.now => {
+                writeln!(f, "  what was agreed has ended, and it may go any time: `bauta renew {id}` makes a new deal")
+            }
             Some(end) if end < self.now + SOON => writeln!(f, "  ends soon: `bauta renew {id}` prolongs it"),
             _ => Ok(()),
         }

@@ -54,13 +54,15 @@ pub(super) fn new(context: &mut Context, args: WalletNew) -> anyhow::Result<Outp
     }
     let phrase = Phrase::generate(args.words).map_err(|e| Failure::usage(e.to_string()))?;
     let paths = paths(&args.derivation)?;
+    // What can fail does so before the phrase is anywhere.
+    let own = own_passphrase(&args.derivation)?;
     let words = phrase.expose_words();
     match &args.phrase_out {
         Some(file) => create_private(file, Zeroizing::new(format!("{}\n", *words)).as_bytes())?,
         None if !context.json() && std::io::stderr().is_terminal() => show(&words)?,
         None => return Err(Failure::usage("nobody would see the phrase here: write it to a file, --phrase-out FILE")),
     }
-    add(context, &phrase, &args.derivation, paths, args.encrypt, args.phrase_out)
+    add(context, &phrase, &own, paths, args.encrypt, args.phrase_out)
 }
 
 fn show(words: &str) -> anyhow::Result<()> {
@@ -86,7 +88,15 @@ pub(super) fn import(
     encrypt: bool,
 ) -> anyhow::Result<Output> {
     let phrase = Phrase::parse(text)?;
-    add(context, &phrase, derivation, paths(derivation)?, encrypt, None)
+    add(context, &phrase, &own_passphrase(derivation)?, paths(derivation)?, encrypt, None)
+}
+
+/// The passphrase that belongs to the phrase itself (BIP-39); empty without one.
+fn own_passphrase(derivation: &Derivation) -> anyhow::Result<Zeroizing<String>> {
+    match &derivation.phrase_password_file {
+        Some(file) => secrets::line_of(file),
+        None => Ok(Zeroizing::new(String::new())),
+    }
 }
 
 fn paths(derivation: &Derivation) -> anyhow::Result<Vec<KeyPath>> {
@@ -101,17 +111,13 @@ fn paths(derivation: &Derivation) -> anyhow::Result<Vec<KeyPath>> {
 fn add(
     context: &Context,
     phrase: &Phrase,
-    derivation: &Derivation,
+    own: &str,
     paths: Vec<KeyPath>,
     encrypt: bool,
     phrase_file: Option<PathBuf>,
 ) -> anyhow::Result<Output> {
-    let own = match &derivation.phrase_password_file {
-        Some(file) => secrets::line_of(file)?,
-        None => Zeroizing::new(String::new()),
-    };
     // All are derived before the first is kept.
-    let keys = paths.iter().map(|path| phrase.key(path, &own)).collect::<Result<Vec<_>, _>>()?;
+    let keys = paths.iter().map(|path| phrase.key(path, own)).collect::<Result<Vec<_>, _>>()?;
     let passphrase = choose_passphrase(context, encrypt)?;
     let (keystore, network) = (context.keystore(), prefix(context));
     let mut added = Vec::new();
