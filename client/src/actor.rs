@@ -94,7 +94,7 @@ impl Rejection {
     fn sentence(&self) -> String {
         match self.exit() {
             Some(exit) => match self.own_words() {
-                Some(said) => format!("{said}{}", allowed(said)),
+                Some(said) => format!("{said}{}", allowed(&said)),
                 None => exit.sentence().into(),
             },
             None => match self.code {
@@ -106,11 +106,14 @@ impl Rejection {
         }
     }
 
-    /// What the actor has said last in the trace of the virtual machine.
-    fn own_words(&self) -> Option<&str> {
+    /// What the actor has said in the trace of the virtual machine, whose lines are `00: f064 (method 1) -- words (code)`. Lines behind it are of
+    /// those whom it has asked.
+    fn own_words(&self) -> Option<String> {
         let (_, trace) = self.message.split_once(BACKTRACE)?;
-        let said = trace.rsplit_once(" -- ")?.1;
-        said.split(&format!(" ({})", self.code)).next().filter(|said| !said.is_empty() && said.len() <= MOST_WORDS)
+        let code = format!(" ({})", self.code);
+        let said = trace.lines().find_map(|line| line.split_once(" -- ")?.1.split_once(&code).map(|(said, _)| said))?;
+        let said: String = said.chars().filter(|c| !c.is_control()).take(MOST_WORDS).collect();
+        (!said.is_empty()).then_some(said)
     }
 
     /// What the node adds to our own sentence.

@@ -15,7 +15,7 @@ use fvm_shared::clock::ChainEpoch;
 use fvm_shared::deal::DealID;
 use fvm_shared::econ::TokenAmount;
 
-use crate::deal::market::{DealProposal, Label};
+use crate::deal::market::{DealProposal, Label, ProposalError};
 use crate::deal::{DealError, DealId, DealState, MarketProvider, Origin, Proposal, StorageProvider, Timeouts};
 use crate::home::{FileError, Home};
 use crate::node::{Node, NodeError};
@@ -77,6 +77,9 @@ pub struct Agreed {
 /// Why there is no deal.
 #[derive(Debug, thiserror::Error)]
 pub enum AgreementError {
+    /// The market takes no such deal.
+    #[error(transparent)]
+    Proposal(#[from] ProposalError),
     /// The provider takes other sizes.
     #[error("the provider takes pieces of {min} to {max} bytes, padded, and this one has {size}")]
     Size {
@@ -285,6 +288,8 @@ async fn terms(
     terms.storage_price_per_epoch = price;
     terms.provider_collateral = bounds.min;
     terms.label = Label::Text(order.root.to_string());
+    // Before anything is written down or paid: the market would refuse it, too.
+    terms.check()?;
     let cost = terms.client_balance_requirement();
     match &order.limit {
         Some(limit) if cost > *limit => Err(AgreementError::TooDear { cost, limit: limit.clone() }),

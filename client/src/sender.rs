@@ -159,7 +159,7 @@ impl Sender {
     ///
     /// Errors: WrongNetwork; Funds; NoTransaction; TooExpensive; Rejected without CID: the node tried the call and the actor refused it,
     /// nothing was sent;
-    /// Stopped: `watch` said so; Unreachable, Refused: nothing was sent; Unconfirmed: it was or may have been sent, see
+    /// Stopped: `watch` said so; Unreachable: nothing was sent; Refused: nothing was sent, or as far as the node says, and then the slip stays; Unconfirmed: it was or may have been sent, see
     /// [`Sender::resume`]; Rejected with CID: it was executed, and failed; Slip: nothing was sent.
     pub async fn send(&self, call: &Call, watch: &dyn Watch) -> Result<Sent, SendError> {
         self.check_network().await?;
@@ -292,6 +292,8 @@ impl Sender {
         let waited = self.node.wait_msg(&cid, since, &self.wait, |progress| watch.waiting(progress)).await;
         let MsgLookup { receipt, height, .. } = waited.map_err(|error| match error {
             WaitError::TimedOut(_) => SendError::Unconfirmed { cid, reason: error.to_string() },
+            // Another message was executed in its place.
+            WaitError::Node(error) if error.is_replaced() => error.into(),
             WaitError::Node(error) => SendError::Unconfirmed { cid, reason: error.to_string() },
         })?;
         if receipt.exit_code == 0 {

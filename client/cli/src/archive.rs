@@ -101,12 +101,11 @@ impl Exported {
 
 /// Makes the chain of a folder that has none.
 pub fn import(state: &Path, file: &Path, genesis: &Genesis) -> anyhow::Result<Archived> {
-    // Opened first: where there is none, nothing is begun.
+    let _lock = local::lock(state)?;
     let input: Box<dyn Read + Send> = if is_dash(file) {
         Box::new(io::stdin())
     } else {
         Box::new(File::open(file).map_err(|e| anyhow::Error::new(e).context(file.display().to_string()))?)
     };
-    let _lock = local::lock(state)?;
     Ok(archive::import(input, state, genesis)?)
 }

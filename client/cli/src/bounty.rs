@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::amount::fil;
 use crate::args::{Bounty, BountyArg, BountyClaim, BountyCreate, BountyFund, BountySettle};
-use crate::chain::{Fil, MessageRow, Spending, message_rows};
+use crate::chain::{Fil, MessageRow, Spending, done_and_not_told, message_rows};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::open as files;
@@ -71,11 +71,17 @@ async fn changed(
     amount: Option<Fil>,
     message: MessageRow,
 ) -> anyhow::Result<Output> {
-    let record = bounty::get(actor, id).await?;
-    let now = actor.node().chain_head().await?.height;
-    let balance = Fil(actor.node().balance(&sender.address()).await?);
-    let bounty = BountyRow::new(id, &record, sender.network(), now);
-    Ok(Output::new(&Changed { bounty_id: id, amount, balance, bounty, message, verb }))
+    let told = async {
+        let record = bounty::get(actor, id).await?;
+        let now = actor.node().chain_head().await?.height;
+        let balance = Fil(actor.node().balance(&sender.address()).await?);
+        let bounty = BountyRow::new(id, &record, sender.network(), now);
+        anyhow::Ok(Changed { bounty_id: id, amount, balance, bounty, message: message.clone(), verb })
+    };
+    match told.await {
+        Ok(changed) => Ok(Output::new(&changed)),
+        Err(why) => Ok(done_and_not_told(&message, &why)),
+    }
 }
 
 async fn create(context: &mut Context, args: BountyCreate) -> anyhow::Result<Output> {

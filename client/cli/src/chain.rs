@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::amount::fil;
-use crate::output::{Notes, Rows};
+use crate::exit::{Exit, sentence};
+use crate::output::{Notes, Output, Rows};
 
 /// When somebody who waits is told so.
 const LONG: Duration = Duration::from_secs(3);
@@ -76,6 +77,13 @@ impl std::fmt::Display for MessageRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} (gas {}, epoch {})", self.cid, self.gas_used, self.epoch)
     }
+}
+
+/// The result of a command whose message is on the chain, and which cannot say what came of it: done, and never "try again".
+pub fn done_and_not_told(message: &MessageRow, why: &anyhow::Error) -> Output {
+    let done =
+        format!("this is done, by message {}; what has become of it could not be read: {}", message.cid, sentence(why));
+    Output::new(message).but(Exit::Partly, done)
 }
 
 /// Rows for messages.

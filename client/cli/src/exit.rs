@@ -274,6 +274,7 @@ fn agreement(error: &AgreementError) -> Exit {
         AgreementError::Node(error) => node(error),
         AgreementError::Home(error) => file(error),
         AgreementError::TooDear { .. } => Exit::Funds,
+        AgreementError::Proposal(_) => Exit::Usage,
         AgreementError::Size { .. } | AgreementError::Price { .. } => Exit::Failed,
     }
 }

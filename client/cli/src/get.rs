@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bauta_client::access::AccessError;
 use bauta_client::crypt::ContentKind;
-use bauta_client::deal::{DealCode, DealError};
+use bauta_client::deal::DealError;
 use bauta_client::fetch::{self, Remote, Source, Watch};
 use bauta_client::network::Network;
 use bauta_client::pack::{self as packing, Key, Package};
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::args::Get;
 use crate::context::Context;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::open;
 use crate::output::{Notes, Output};
 use crate::pack::{Part, Target, unpacked_to};
@@ -38,10 +38,6 @@ impl Told {
 
 impl Watch for Told {
     fn dropped(&self, source: &Source, why: &DealError) {
-        // On a devnet all providers are asked: that one of them never had it is no news.
-        if matches!(why, DealError::Refused { code: DealCode::NotFound, .. }) {
-            return;
-        }
         let lied = if fetch::serves_something_else(why) { "dropped" } else { "passed over" };
         self.notes.say(format_args!("{lied} {}: {why}", open::source_name(&self.network, source)));
     }
@@ -119,11 +115,12 @@ pub async fn get(context: &mut Context, args: Get) -> anyhow::Result<Output> {
     };
     let out: PathBuf = match &args.out {
         // As `cp` has it.
-        Some(out) if is_file && out.is_dir() => out.join(name),
+        Some(out) if is_file && !is_dash(out) && out.is_dir() => out.join(name),
         Some(out) => out.clone(),
         // Whoever shared it chose the name, and not what it replaces.
         None if Path::new(&name).is_dir() => {
-            return Err(Failure::usage(format!("{name} is a folder here: say with -o where this is to go")));
+            let why = format!("{name} is a folder here: say with -o where this is to go");
+            return Err(Failure::because(Exit::Failed, why));
         }
         None => name.into(),
     };

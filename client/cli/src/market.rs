@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::args::{Market, MarketAsk, MarketDeal, MarketDeposit, MarketShow, MarketWithdraw, ProviderArg};
 use crate::bounty::holder;
-use crate::chain::{Fil, MessageRow, Spending, message_rows};
+use crate::chain::{Fil, MessageRow, Spending, done_and_not_told, message_rows};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::open;
@@ -144,7 +144,7 @@ async fn deal(context: &mut Context, args: MarketDeal) -> anyhow::Result<Output>
         miner,
         url,
         source,
-        duration: args.duration.0,
+        duration: args.duration,
         price: args.price.map(|price| price.0),
         limit: args.limit.map(|limit| limit.0),
         patience,
@@ -278,7 +278,11 @@ async fn held(
     moved: Option<Fil>,
     messages: Vec<MessageRow>,
 ) -> anyhow::Result<Output> {
-    let balance = node.market_balance(&address).await?;
+    let balance = match (node.market_balance(&address).await, &messages[..]) {
+        (Ok(balance), _) => balance,
+        (Err(why), [message, ..]) => return Ok(done_and_not_told(message, &why.into())),
+        (Err(why), []) => return Err(why.into()),
+    };
     let available = Fil(escrow::available(&balance));
     Ok(Output::new(&Balance {
         address: network.show(&address),

@@ -48,7 +48,7 @@ impl Output {
         if json {
             return match self.trouble {
                 None => document(&succeeded(&self.data), exit),
-                Some((exit, message)) => document(&failed(exit, &message, Some(&self.data)), exit),
+                Some((exit, message)) => document(&failed(exit, &without_secrets(&message), Some(&self.data)), exit),
             };
         }
         let printed = line(&self.text);
@@ -142,7 +142,7 @@ pub fn is_reader_gone(error: &anyhow::Error) -> bool {
 
 fn complain(message: &str) {
     // Where stderr is closed there is nobody left to tell.
-    let _ = writeln!(io::stderr().lock(), "bauta: {}", without_secrets(message));
+    let _ = writeln!(io::stderr().lock(), "bauta: {}", clean_lines(&without_secrets(message)));
 }
 
 /// Lines of `name  value`, the values under each other.
@@ -217,6 +217,11 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// The same for text of several lines: nodes and providers have their say in it.
+fn clean_lines(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
 /// What is said on stderr beside the result.
 #[derive(Debug, Clone, Copy)]
 pub struct Notes {
@@ -233,6 +238,7 @@ impl Notes {
     pub fn say(&self, text: impl Display) {
         if !self.quiet {
             // Where stderr is closed there is nobody left to tell.
+            let text = clean_lines(&text.to_string());
             let _ = crate::progress::aside(|| writeln!(io::stderr().lock(), "{text}"));
         }
     }

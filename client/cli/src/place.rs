@@ -102,10 +102,9 @@ impl Place {
     /// As [`Place::beside`] for whoever cannot see to that: what another process is still making stays, and this one takes another name.
     pub fn beside_unless_held(self, name: &str) -> Self {
         let left = folder_of(&self.path).join(format!(".bauta-{name}"));
-        match File::open(&left) {
-            Ok(held) if held.try_lock().is_err() => self,
-            _ => self.beside(name),
-        }
+        let is_folder = fs::symlink_metadata(&left).is_ok_and(|there| there.is_dir());
+        let is_held = is_folder && File::open(&left).is_ok_and(|held| held.try_lock().is_err());
+        if is_held { self } else { self.beside(name) }
     }
 
     /// The folder that it is in.
@@ -163,11 +162,24 @@ impl Place {
                 }
                 return Err(error.into());
             }
+        } else if made.is_file() && self.link(made)? {
+            fs::remove_file(made)?;
+        } else if fs::symlink_metadata(&self.path).is_ok() {
+            return Err(taken(&self.path));
         } else {
             fs::rename(made, &self.path)?;
         }
         sync(&folder_of(&self.path))?;
         Ok(())
+    }
+
+    /// Gives a file this name too, which nothing else gets meanwhile. No where this cannot be.
+    fn link(&self, made: &Path) -> anyhow::Result<bool> {
+        match fs::hard_link(made, &self.path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(taken(&self.path)),
+            Err(_) => Ok(false),
+        }
     }
 
     fn explain(&self, error: io::Error) -> anyhow::Error {
@@ -269,6 +281,36 @@ mod tests {
         let other = folder.path().join("a-file");
         fs::write(&other, b"").unwrap();
         assert!(Place::free(&other, true).unwrap().suits(Made::Folder).is_err());
+    }
+
+    #[test]
+    fn what_came_in_between_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        for is_file in [true, false] {
+            let path = folder.path().join("out");
+            let place = Place::free(&path, false).unwrap();
+            let made = place.folder().unwrap();
+            let inside = made.path().join("out");
+            if is_file {
+                fs::write(&inside, b"new").unwrap()
+            } else {
+                fs::create_dir(&inside).unwrap()
+            }
+            if is_file {
+                fs::write(&path, b"came").unwrap()
+            } else {
+                fs::create_dir(&path).unwrap()
+            }
+            let error = place.adopt(&inside).unwrap_err().to_string();
+            assert!(error.contains("exists"), "{error}");
+            if is_file {
+                assert_eq!(fs::read(&path).unwrap(), b"came");
+                fs::remove_file(&path).unwrap();
+                place.adopt(&inside).unwrap();
+                assert_eq!(fs::read(&path).unwrap(), b"new");
+                fs::remove_file(&path).unwrap();
+            }
+        }
     }
 
     #[test]

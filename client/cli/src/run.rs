@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{self, Cli, Command};
 use crate::context::Context;
@@ -69,11 +69,20 @@ fn start(cli: Cli) -> Exit {
 }
 
 async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
-    // From here on Ctrl-C is ours, whatever the command does first; so are the other ways to ask a program to end.
-    let mut interrupts = signal(SignalKind::interrupt())?;
-    let (mut terminations, mut hangups) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     // Beyond a limit on the size of files a write fails, as on a full disk, and does not kill us.
     let _beyond_limit = signal(SignalKind::from_raw(BEYOND_LIMIT))?;
+    // A server is interrupted as a matter of course, and ends by itself.
+    let serves = match &cli.command {
+        Command::Devnet(args) => args.command.is_none(),
+        Command::Watch(args) => !args.once,
+        Command::Serve(_) => true,
+        _ => false,
+    };
+    // From here on Ctrl-C is ours, whatever the command does first; so are, but for a server, the other ways to ask a program to end.
+    let mut ends = Ends::new(serves)?;
+    if cli.global.dry_run && !rehearsal::is_rehearsed(&cli.command) {
+        return Err(Failure::usage("--dry-run is for commands that send messages, and this is none"));
+    }
     // What needs no home works without one, or with one that is broken.
     let command = match cli.command {
         Command::Completions(args) => return Ok(completions::run(&args)),
@@ -81,32 +90,18 @@ async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
             let show = Show::decide(cli.global.progress, cli.global.quiet);
             return tokio::select! {
                 result = pack::commp(show, args) => result,
-                _ = interrupts.recv() => Err(crate::progress::interrupt()),
-                _ = terminations.recv() => Err(crate::progress::interrupt()),
-                _ = hangups.recv() => Err(crate::progress::interrupt()),
+                () = ends.next() => Err(crate::progress::interrupt()),
             };
         }
         other => other,
     };
     let mut context = Context::new(cli.global)?;
-    // A server is interrupted as a matter of course, and ends by itself.
-    let serves = match &command {
-        Command::Devnet(args) => args.command.is_none(),
-        Command::Watch(args) => !args.once,
-        Command::Serve(_) => true,
-        _ => false,
-    };
-    if context.dry_run() && !rehearsal::is_rehearsed(&command) {
-        return Err(Failure::usage("--dry-run is for commands that send messages, and this is none"));
-    }
     let result = {
         let work = dispatch(&mut context, command);
         tokio::pin!(work);
         tokio::select! {
             result = &mut work => result,
-            _ = interrupts.recv(), if !serves => Err(crate::progress::interrupt()),
-            _ = terminations.recv(), if !serves => Err(crate::progress::interrupt()),
-            _ = hangups.recv(), if !serves => Err(crate::progress::interrupt()),
+            () = ends.next(), if !serves => Err(crate::progress::interrupt()),
         }
     };
     // A chain in process is closed whatever happened, so that its folder is whole.
@@ -117,10 +112,51 @@ async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
     Ok(rehearsed.map_or(output, |rehearsed| Output::new(&rehearsal::Report::new(rehearsed))))
 }
 
+/// The ways to ask a program to end.
+struct Ends {
+    interrupts: Signal,
+    others: Option<(Signal, Option<Signal>)>,
+}
+
+impl Ends {
+    /// Ctrl-C, and for what is no server SIGTERM and the terminal's end. Who runs a program by `nohup` does not want that to end it.
+    fn new(serves: bool) -> std::io::Result<Self> {
+        let hangups = if is_hangup_ignored() { None } else { Some(SignalKind::hangup()) };
+        let others = || Ok((signal(SignalKind::terminate())?, hangups.map(signal).transpose()?));
+        let others: Option<std::io::Result<_>> = (!serves).then(others);
+        Ok(Self { interrupts: signal(SignalKind::interrupt())?, others: others.transpose()? })
+    }
+
+    /// Waits for any of them.
+    async fn next(&mut self) {
+        let Some((terminations, hangups)) = &mut self.others else {
+            self.interrupts.recv().await;
+            return;
+        };
+        let hangup = async {
+            match hangups {
+                Some(hangups) => hangups.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupts.recv() => {}
+            _ = terminations.recv() => {}
+            _ = hangup => {}
+        }
+    }
+}
+
+/// As the system tells of this process; no where it does not.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}
+
 async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Output> {
     match command {
         Command::Pack(args) => pack::pack(context, args).await,
-        Command::Commp(args) => pack::commp(context.progress(), args).await,
         Command::Unpack(args) => pack::unpack(context, args).await,
         Command::Init(args) => init::init(context, args).await,
         Command::Key(command) => key::run(context, command).await,
@@ -145,6 +181,6 @@ async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Out
         Command::Deploy(args) => deploy::deploy(context, args).await,
         Command::Devnet(args) => devnet::run(context, args).await,
         Command::Mine(args) => devnet::mine(context, args).await,
-        Command::Completions(args) => Ok(completions::run(&args)),
+        Command::Commp(_) | Command::Completions(_) => unreachable!("these two need no context"),
     }
 }

@@ -109,34 +109,36 @@ const TELLING: usize = 24;
 
 /// A message without the secret keys that somebody has given in the place of something else, and with the advice not to.
 pub fn without_secrets(message: &str) -> String {
-    hide(message, std::env::args())
+    hide(message, std::env::args_os().map(|argument| Zeroizing::new(argument.to_string_lossy().into_owned())))
 }
 
-fn hide(message: &str, arguments: impl Iterator<Item = String>) -> String {
-    let values = arguments.flat_map(|argument| match argument.split_once('=') {
-        Some((_, value)) => vec![argument.clone(), value.to_string()],
-        None => vec![argument],
-    });
-    let mut out = Zeroizing::new(message.to_string());
-    for secret in values.map(Zeroizing::new).filter(|value| is_secret(value)) {
-        // Libraries may have shortened what they repeat: as much of it as stands there goes.
-        while let Some(at) = secret.get(..TELLING).and_then(|start| out.find(start)) {
-            let same = out[at..].bytes().zip(secret.bytes()).take_while(|(one, other)| one == other).count();
-            out.replace_range(at..at + same, "(a secret key)");
+fn hide(message: &str, arguments: impl Iterator<Item = Zeroizing<String>>) -> String {
+    let mut out = message.to_string();
+    for argument in arguments {
+        // A whole identity file may be one argument, and a value may hang on its flag.
+        for secret in argument.split(|c: char| c.is_whitespace() || c == '=').filter(|word| is_secret(word)) {
+            // Libraries may have shortened what they repeat: as much of it as stands there goes.
+            while let Some(at) = secret.get(..TELLING).and_then(|start| out.find(start)) {
+                let same = out[at..].bytes().zip(secret.bytes()).take_while(|(one, other)| one == other).count();
+                out.replace_range(at..at + same, "(a secret key)");
+            }
         }
     }
-    let hint = if *out == message {
+    let hint = if out == message {
         ""
     } else {
         " (a secret key does not belong on a command line, where others see it: pass the file that holds it)"
     };
-    format!("{}{hint}", *out)
+    out + hint
 }
 
-fn is_secret(value: &str) -> bool {
-    let hex = value.strip_prefix("0x").unwrap_or(value);
-    let is_hex = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    value.to_ascii_uppercase().starts_with(IDENTITY) || is_hex && (hex.len() == 64 || hex.starts_with(LOTUS_KEY))
+/// Whether a word is a key: an age identity, the text of a Lotus key file, or 32 bytes in hex. (A hash in hex looks the same, and no command
+/// takes one.)
+fn is_secret(word: &str) -> bool {
+    let hex = word.strip_prefix("0x").unwrap_or(word);
+    let is_hex = word.is_ascii() && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_identity = word.get(..IDENTITY.len()).is_some_and(|start| start.eq_ignore_ascii_case(IDENTITY));
+    word.is_ascii() && (is_identity || is_hex && (hex.len() == 64 || hex.starts_with(LOTUS_KEY)))
 }
 
 #[cfg(test)]
@@ -154,11 +156,15 @@ mod tests {
                 (format!("--recipient={secret}"), format!("--recipient {secret}: no recipient")),
                 (secret.clone(), format!("{secret}: {}… is no address", &secret[..50])),
             ] {
-                let said = hide(&message, ["bauta".to_string(), argument].into_iter());
+                let said = hide(&message, ["bauta".to_string(), argument].map(Zeroizing::new).into_iter());
                 assert!(!said.contains(&secret[..TELLING]) && said.contains("pass the file"), "{said}");
             }
         }
+        let file = format!("# public key: age1x\n{IDENTITY}1{}\n", "q".repeat(58));
+        let said = hide(&format!("--recipient {}: no", file.replace('\n', " ")), [Zeroizing::new(file)].into_iter());
+        assert!(!said.contains(IDENTITY), "{said}");
         let harmless = format!("{} is no address", "ab".repeat(32));
-        assert_eq!(hide(&harmless, ["bauta", "send", "t01000"].map(String::from).into_iter()), harmless);
+        let arguments = ["bauta", "send", "t01000", "ü"].map(|argument| Zeroizing::new(argument.to_string()));
+        assert_eq!(hide(&harmless, arguments.into_iter()), harmless);
     }
 }

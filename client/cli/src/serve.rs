@@ -99,6 +99,7 @@ pub async fn serve(context: &mut Context, args: Serve) -> anyhow::Result<Output>
     let pieces = tokio::select! {
         pieces = read(context, &args.cars) => pieces?,
         _ = interrupt.recv() => return Err(crate::progress::interrupt()),
+        _ = terminate.recv() => return Err(crate::progress::interrupt()),
     };
     let listener = tokio::net::TcpListener::bind(args.listen)
         .await

@@ -34,7 +34,7 @@ fn a_file_never_takes_the_place_of_a_folder() {
         let at = [&["unpack", &car, "-o", "precious"], force].concat();
         assert_eq!(user.run(&at).code, if force.is_empty() { 1 } else { 2 });
         let named_by_others = user.run(&[&["get", "2"], force].concat());
-        assert_eq!(named_by_others.code, 2, "{}", named_by_others.stderr);
+        assert_eq!(named_by_others.code, 1, "{}", named_by_others.stderr);
     }
     assert_eq!(user.run(&["pack", "file", "-o", "precious", "--force"]).code, 2);
     assert_eq!(user.run(&["get", "2", "-o", "file", "--force"]).code, 2, "nor a folder that of a file");
@@ -109,6 +109,11 @@ fn secret_keys_are_not_repeated() {
             assert!(said.contains("pass the file"), "{said}");
         }
     }
+    // Whatever the arguments are, an error is an error.
+    use std::os::unix::ffi::OsStrExt;
+    let odd = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+    let run = support::Run::of(user.command(&["pack", "-o", "x.car", "--json"]).arg(odd).output().unwrap());
+    assert!(run.code == 1 && !run.json()["ok"].as_bool().unwrap(), "{}", run.stderr);
 }
 
 #[test]
@@ -151,12 +156,15 @@ fn flags_beat_the_environment() {
     assert_eq!(with("BAUTA_PASSWORD_FILE", "/nowhere", &init).0, 0);
     // Both said in the same breath exclude each other as ever.
     assert_eq!(with("BAUTA_QUIET", "1", &[&init[..], &["--password-file", "x"]].concat()).0, 2);
-    for empty in ["BAUTA_HOME", "BAUTA_ADDRESS", "BAUTA_NETWORK", "BAUTA_RPC_URL"] {
-        if empty != "BAUTA_HOME" {
-            let (code, said) = with(empty, "", &["wallet", "list"]);
-            assert_eq!(code, 0, "{empty}: {said}");
-        }
+    for empty in ["BAUTA_ADDRESS", "BAUTA_NETWORK", "BAUTA_RPC_URL"] {
+        let (code, said) = with(empty, "", &["wallet", "list"]);
+        assert_eq!(code, 0, "{empty}: {said}");
     }
+    // Also where something that is required comes from a variable.
+    let mut deal = user.command(&["market", "deal", "1", "--password-command", "echo x"]);
+    deal.env("BAUTA_PROVIDER", "t01000").env("BAUTA_PASSWORD_FILE", "/nowhere");
+    let said = String::from_utf8_lossy(&deal.output().unwrap().stderr).into_owned();
+    assert!(!said.contains("cannot be used with"), "{said}");
     let (code, said) = with("BAUTA_HOME", "relative", &["wallet", "list"]);
     assert!(code == 2 && said.contains("relative"), "{said}");
     // What needs no home asks for none.

@@ -60,6 +60,21 @@ async fn a_no_names_method_code_and_sentence() {
     assert!(actor.file(1).await.unwrap_err().to_string().contains("no actor at this address"));
 }
 
+#[test]
+fn the_actors_own_words_are_found_in_a_trace() {
+    let said = |code: u32, message: &str| {
+        Rejection { method: "ClaimBounty".into(), code, message: message.into(), executed: None }.to_string()
+    };
+    let two = "message failed with backtrace:\n00: f064 (method 7) -- the deal\u{1b}[2J is not active (46)\n01: f05 (method 9) -- no such deal (17)\n";
+    assert_eq!(said(46, two), "ClaimBounty was refused: the deal[2J is not active (exit code 46)");
+    let bounds = "message failed with backtrace:\n00: f064 (method 7) -- a parameter is out of bounds: replicas (16)\n (RetCode=16)";
+    assert!(said(16, bounds).ends_with("replicas (1 to 16) (exit code 16)"), "{}", said(16, bounds));
+    // A contract's code is in what it reverts with, and its words are nowhere.
+    let reverted = "message failed with backtrace:\n00: f0101 (method 3844450837) -- contract reverted (33): 0x1234\n";
+    let text = said(17, reverted);
+    assert!(text.contains(Exit::NotFound.sentence()), "{text}");
+}
+
 #[tokio::test]
 async fn an_answer_that_is_none_is_an_error() {
     for returned in [vec![], vec![0x80], vec![0xff], vec![0xf6, 0xf6]] {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use fvm_shared::address::Address;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use super::auth::authorization;
@@ -40,12 +40,22 @@ impl Default for Timeouts {
 
 impl Timeouts {
     pub(crate) fn client(self) -> Result<Client, DealError> {
-        Client::builder()
-            .connect_timeout(self.connect)
-            .read_timeout(self.idle)
-            .build()
-            .map_err(|error| DealError::Unreachable { provider: "HTTP".to_string(), why: innermost(&error) })
+        built(Client::builder().connect_timeout(self.connect).read_timeout(self.idle))
     }
+
+    /// A client for requests that are long themselves: the time of `client` begins with the request, not with its end.
+    fn sending_client(self) -> Result<Client, DealError> {
+        built(Client::builder().connect_timeout(self.connect))
+    }
+
+    /// How long a short question and its answer may take together, however it drips.
+    pub(super) fn whole(self) -> Duration {
+        2 * self.idle
+    }
+}
+
+fn built(client: ClientBuilder) -> Result<Client, DealError> {
+    client.build().map_err(|error| DealError::Unreachable { provider: "HTTP".to_string(), why: innermost(&error) })
 }
 
 /// A provider that speaks mk20: where it is, which miner actor it runs, and the key that signs what we ask.
@@ -55,6 +65,8 @@ pub struct Curio {
     key: Key,
     letter: Prefix,
     http: Client,
+    sending: Client,
+    timeouts: Timeouts,
     uploads: Uploads,
     witness: Option<Witness>,
     clock: fn() -> SystemTime,
@@ -65,9 +77,9 @@ impl Curio {
     ///
     /// Errors: [`DealError::Malformed`] where that is no http URL.
     pub fn new(url: &str, miner: Address, key: Key, timeouts: Timeouts) -> Result<Self, DealError> {
-        let (url, http) = (base_url(url)?, timeouts.client()?);
+        let (url, http, sending) = (base_url(url)?, timeouts.client()?, timeouts.sending_client()?);
         let (letter, uploads) = (Prefix::default(), Uploads::default());
-        Ok(Self { url, miner, key, letter, http, uploads, witness: None, clock: SystemTime::now })
+        Ok(Self { url, miner, key, letter, http, sending, timeouts, uploads, witness: None, clock: SystemTime::now })
     }
 
     /// Sets the letter with which the provider's network prints addresses; it compares the client's address as text.
@@ -103,12 +115,16 @@ impl Curio {
         self.answer(request).await.map(drop)
     }
 
-    /// A signed request to a path of the market.
+    /// A signed request to a path of the market, short as its answer.
     fn signed(&self, method: Method, path: &str) -> RequestBuilder {
+        self.signed_by(&self.http, method, path).timeout(self.timeouts.whole())
+    }
+
+    fn signed_by(&self, http: &Client, method: Method, path: &str) -> RequestBuilder {
         let mut url = self.url.clone();
         url.set_path(&format!("{}{MARKET_PATH}{path}", self.url.path().trim_end_matches('/')));
         let header = authorization(&self.key, method.as_str(), url.path(), (self.clock)());
-        self.http.request(method, url).header(reqwest::header::AUTHORIZATION, header)
+        http.request(method, url).header(reqwest::header::AUTHORIZATION, header)
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Vec<u8>, DealError> {
@@ -121,7 +137,7 @@ impl Curio {
         let text = String::from_utf8_lossy(&body);
         let reason = text.trim();
         let reason = reason.strip_prefix("Reason:").unwrap_or(reason).trim();
-        let reason = if reason.is_empty() { status.to_string() } else { reason.to_string() };
+        let reason = if reason.is_empty() { status.to_string() } else { shortened(reason) };
         Err(DealError::Refused { provider: self.name(), code: DealCode::from(status.as_u16()), reason })
     }
 
@@ -152,6 +168,14 @@ impl Curio {
     fn unreachable(&self, error: &reqwest::Error) -> DealError {
         DealError::Unreachable { provider: self.name(), why: innermost(error) }
     }
+}
+
+/// What a provider says, as much of it as is passed on and written down: it may say anything, and without end.
+pub(super) fn shortened(words: &str) -> String {
+    const MOST: usize = 500;
+    let clean = words.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let cut = if words.chars().nth(MOST).is_some() { "…" } else { "" };
+    clean.take(MOST).chain(cut.chars()).collect()
 }
 
 /// What the network said, without the layers around it and without the URL.
@@ -196,7 +220,7 @@ impl StorageProvider for Curio {
         };
         let answer: StatusAnswer = self.parsed(&answer)?;
         let status = answer.ddo_v1.ok_or_else(|| self.malformed("it tells no status of ddo_v1".to_string()))?;
-        let error = (!status.error.is_empty()).then_some(status.error);
+        let error = (!status.error.is_empty()).then(|| shortened(&status.error));
         let mut state = status.status;
         if let (Some(witness), DealState::Complete | DealState::Indexing) = (&self.witness, state)
             && !witness.has_seen(&self.miner).await

@@ -12,7 +12,7 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 
-use super::curio::innermost;
+use super::curio::{innermost, shortened};
 use super::market::ClientDealProposal;
 use super::retrieval::base_url;
 use super::{DealCode, DealError, Timeouts};
@@ -109,7 +109,7 @@ pub async fn store(url: &str, deal: &DealParams, timeouts: Timeouts) -> Result<(
     if answer.accepted {
         return Ok(());
     }
-    Err(DealError::Refused { provider: named(url), code: DealCode::BadProposal, reason: answer.message })
+    Err(DealError::Refused { provider: named(url), code: DealCode::BadProposal, reason: shortened(&answer.message) })
 }
 
 /// Asks how a deal goes.
@@ -140,7 +140,8 @@ async fn exchange<A: DeserializeOwned>(
     let unreachable = |error: reqwest::Error| DealError::Unreachable { provider: named(url), why: innermost(&error) };
     let malformed = |why: String| DealError::Malformed { provider: named(url), why };
     let body = to_vec(question).map_err(|error| malformed(error.to_string()))?;
-    let request = timeouts.client()?.request(method, target).header(CONTENT_TYPE, CBOR).body(body);
+    let request =
+        timeouts.client()?.request(method, target).timeout(timeouts.whole()).header(CONTENT_TYPE, CBOR).body(body);
     let mut response = request.send().await.map_err(unreachable)?;
     let status = response.status();
     let mut answer = Vec::new();
@@ -152,7 +153,7 @@ async fn exchange<A: DeserializeOwned>(
     }
     if !status.is_success() {
         let words = String::from_utf8_lossy(&answer).trim().to_string();
-        let reason = if words.is_empty() { status.to_string() } else { words };
+        let reason = if words.is_empty() { status.to_string() } else { shortened(&words) };
         return Err(DealError::Refused { provider: named(url), code: DealCode::from(status.as_u16()), reason });
     }
     from_slice(&answer).map_err(|error| malformed(error.to_string()))

@@ -26,6 +26,35 @@ const ACTOR_NOT_FOUND: i64 = 11;
 /// Lotus's typed error code for a message whose execution fails while gas is estimated.
 const EXECUTION_REVERTED: i64 = 3;
 
+/// What mempools say of messages that they do not take, in lower case (Lotus `chain/messagepool`, Forest `message_pool`).
+const REFUSALS: &[&str] = &[
+    "too big",
+    "too large",
+    "ever exist",
+    "too low",
+    "minimum expected",
+    "fee cap",
+    "feecap",
+    "premium",
+    "not enough funds",
+    "invalid to address",
+    "validation failure",
+    "replace by fee",
+    "too many pending",
+    "too many messages",
+    "nonce gap",
+    "not valid for block inclusion",
+    "not be included in a block",
+    "signature",
+    "gas limit",
+    "gaslimit",
+    "valid top-level sender",
+    "no such method",
+    "not found",
+    "not allowed",
+    "not supported",
+];
+
 impl NodeError {
     /// Whether the node says that an address is not on the chain. Nodes word it differently; all say "actor not found".
     pub fn is_actor_not_found(&self) -> bool {
@@ -64,6 +93,19 @@ impl NodeError {
     /// Lotus says "already in mpool" of both; the last words differ. Forest: "Message with sequence already in mempool".
     pub fn is_already_pending(&self) -> bool {
         self.says(&["message with nonce already exists", "message with sequence already in mempool"])
+    }
+
+    /// Whether the node has found another message executed in the place of the one that it was asked for, which so can never be.
+    pub fn is_replaced(&self) -> bool {
+        self.says(&["not a valid replacement message"])
+    }
+
+    /// Whether a refusal to take a message says that it was not taken. Others do not: a pool that could not pass on what it has taken refuses, too
+    /// (Lotus: "error publishing message"), and so does a gateway that has waited for its node for too long.
+    pub fn is_definite(&self) -> bool {
+        let Self::Refused { code, .. } = self else { return false };
+        // JSON-RPC's own: it was no request, or to no method.
+        (-32700..=-32600).contains(code) || self.says(REFUSALS)
     }
 
     /// Whether the mempool says that the sender cannot pay.

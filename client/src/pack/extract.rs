@@ -69,10 +69,10 @@ impl<B: Blocks> Package<B> {
         let root = beside.path().join("folder");
         create_folder(&root).map_err(io)?;
         let outcome = self.fill(&root, options).and_then(|unpacked| {
-            if let Some(was) = was {
-                fs::set_permissions(&root, was).map_err(io)?;
-            }
             fs::rename(&root, destination).map_err(io)?;
+            if let Some(was) = was {
+                fs::set_permissions(destination, was).map_err(io)?;
+            }
             Ok(unpacked)
         });
         if outcome.is_err() {

@@ -127,7 +127,10 @@ impl SendError {
     pub fn can_never_be(&self) -> bool {
         match self {
             Self::Rejected { cid, .. } => cid.is_some(),
-            Self::Refused { message, .. } => message.contains("nonce too low"),
+            Self::Refused { message, code } => {
+                let refused = NodeError::Refused { code: *code, message: message.clone() };
+                message.contains("nonce too low") || refused.is_replaced()
+            }
             _ => false,
         }
     }
@@ -135,7 +138,13 @@ impl SendError {
     /// Whether nothing is left of a message that was just made: it was executed and failed, or no node has taken it. Otherwise it may still
     /// come out that it arrived.
     pub(super) fn is_over(&self) -> bool {
-        !matches!(self, Self::Unreachable(_) | Self::Unconfirmed { .. } | Self::Forgotten { .. } | Self::Malformed(_))
+        match self {
+            Self::Refused { code, message } => {
+                NodeError::Refused { code: *code, message: message.clone() }.is_definite() || self.can_never_be()
+            }
+            Self::Unreachable(_) | Self::Unconfirmed { .. } | Self::Forgotten { .. } | Self::Malformed(_) => false,
+            _ => true,
+        }
     }
 }
 

@@ -94,8 +94,10 @@ impl Sender {
         left.retain(|(_, slip)| slip.signed.message.from == me && chosen(&slip.signed.message));
         left.sort_by_key(|(_, slip)| slip.signed.message.sequence);
         let mut settled = Vec::new();
-        for (name, slip) in left {
-            let _mine = slips.take(&name)?;
+        for (name, _) in left {
+            let _mine = self.take(slips, &name)?;
+            // Another process may have seen it through, and begun the same anew.
+            let Some(slip) = slips.read(&name)? else { continue };
             let sent = match self.resume(&slip.signed, slip.since, watch).await {
                 Ok(sent) => Some(sent),
                 Err(error) if error.can_never_be() => None,
@@ -116,9 +118,10 @@ impl Sender {
         watch: &dyn Watch,
     ) -> Result<Sent, SendError> {
         let turn = self.turn().await?;
-        if !self.is_known(&signed.cid()).await?
-            && let Err(error) = self.push(signed).await
-        {
+        // A node may know a message that it has in no pool any more: what is not executed is handed over again, which is the same message.
+        let executed = self.is_known(&signed.cid()).await?
+            && self.node.find_msg(&signed.cid(), since, &self.wait).await?.is_some();
+        if !executed && let Err(error) = self.push(signed).await {
             if !error.can_never_be() {
                 return Err(error);
             }
@@ -136,6 +139,7 @@ impl Sender {
         let head = self.node.chain_head().await?.height;
         match found {
             Ok(Some(_)) => Ok(()),
+            Err(why) if why.is_replaced() => Err(error),
             Ok(None) if self.wait.reaches(since, head) => Err(error),
             Ok(None) => {
                 let slip = self.slips.as_ref().and_then(|slips| slips.path_of(cid).ok().flatten());

@@ -33,8 +33,13 @@ pub async fn standing(node: &dyn Node, slip: &Slip, wait: &WaitSettings) -> Resu
     // In this order: what is executed meanwhile is found.
     let sender = node.get_actor(&message.from).await?;
     let taken = sender.is_some_and(|sender| sender.nonce > message.sequence);
-    if let Some(found) = node.find_msg(&cid, slip.since, wait).await? {
-        return Ok(Standing::Executed { exit_code: found.receipt.exit_code, height: found.height });
+    match node.find_msg(&cid, slip.since, wait).await {
+        Ok(Some(found)) => {
+            return Ok(Standing::Executed { exit_code: found.receipt.exit_code, height: found.height });
+        }
+        Ok(None) => {}
+        Err(error) if error.is_replaced() => return Ok(Standing::Void),
+        Err(error) => return Err(error),
     }
     if taken {
         let head = node.chain_head().await?.height;

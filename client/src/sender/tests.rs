@@ -42,6 +42,7 @@ enum Push {
     TakenButAnswerLost,
     NeverArrives,
     Refused(i64, &'static str),
+    TakenAndRefused(i64, &'static str),
     TakenWithGarbledAnswer,
 }
 
@@ -51,6 +52,8 @@ enum Lookup {
     Fails,
     /// Messages are known no more, but where they were executed is.
     Forgets,
+    /// Another message was executed in its place.
+    Replaced,
 }
 
 impl Default for Faults {
@@ -128,6 +131,7 @@ impl Node for Chain {
                 state.pool.push((signed.0, at));
                 match faults.push {
                     Push::TakenButAnswerLost => unreachable,
+                    Push::TakenAndRefused(code, message) => refused(code, message),
                     Push::TakenWithGarbledAnswer => Ok(json!("what?")),
                     _ => Ok(cid),
                 }
@@ -142,6 +146,10 @@ impl Node for Chain {
                 }
                 None => refused(1, "blockstore get: ipld: could not find it"),
             },
+            "Filecoin.StateSearchMsg" if faults.lookup == Lookup::Replaced => refused(
+                1,
+                "message was replaced: found message with equal nonce as the one we are looking for that is NOT a valid replacement message (F:bafy n 3, TS: bafy n3)",
+            ),
             "Filecoin.StateSearchMsg" => match find(&state, &params[1]).filter(|_| faults.executes) {
                 Some((_, at)) => Ok(json!({"Message": params[1], "TipSet": [], "Height": at + 1, "ReturnDec": null,
                     "Receipt": {"ExitCode": faults.exit_code, "Return": "AQ==", "GasUsed": 800_000, "EventsRoot": null}})),

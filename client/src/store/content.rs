@@ -1,4 +1,5 @@
-//! What is at a path, in 32 bytes: names, kinds, sizes, times and a hash of every byte. The same again is the same job.
+//! What is at a path, in 32 bytes: of a folder names, kinds, modes, sizes, times and a hash of every byte; of a file its bytes. The same again is the
+//! same job.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

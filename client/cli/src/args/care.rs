@@ -104,7 +104,7 @@ pub struct Serve {
 }
 
 /// Reads how long a deal is to run.
-fn deal_duration(text: &str) -> Result<ChainEpoch, String> {
+pub(super) fn deal_duration(text: &str) -> Result<ChainEpoch, String> {
     let epochs = text.parse::<Span>()?.0;
     if (MIN_DURATION..=MAX_DURATION).contains(&epochs) {
         return Ok(epochs);

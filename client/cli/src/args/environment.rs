@@ -43,7 +43,8 @@ pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
 
 /// The command line without the variables that contradict flags of it; none where the flags contradict each other.
 fn without_rivals(arguments: &[OsString]) -> Option<Command> {
-    let flags = Cli::command().try_get_matches_from(arguments).ok()?;
+    // Something that is required may come from a variable.
+    let flags = Cli::command().ignore_errors(true).try_get_matches_from(arguments).ok()?;
     Some(with_variables_beside(Cli::command(), &flags))
 }
 

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 
 use super::ProviderArg;
 use crate::amount::Amount;
-use crate::span::Span;
+use fvm_shared::clock::ChainEpoch;
 
 /// `bauta market`.
 #[derive(Debug, Subcommand)]
@@ -44,8 +44,8 @@ pub struct MarketDeal {
     #[arg(long, value_name = "URL", value_parser = super::web_address)]
     pub source: Option<String>,
     /// For how long.
-    #[arg(long, value_name = "DURATION", default_value = "180d")]
-    pub duration: Span,
+    #[arg(long, value_name = "DURATION", default_value = "180d", value_parser = super::care::deal_duration)]
+    pub duration: ChainEpoch,
     /// What is paid an epoch; what the provider asks, if not given.
     #[arg(long, value_name = "FIL")]
     pub price: Option<Amount>,

@@ -116,7 +116,8 @@ pub async fn pending(context: &mut Context, args: WalletPending) -> anyhow::Resu
     for slip in &found {
         messages.push(Left::of(slip, standing(&*node, slip, &wait).await?, left.contains(slip), &network));
     }
-    if messages.iter().any(|left| left.pending) {
+    let mine = context.me().ok().map(|me| network.show(&me));
+    if messages.iter().any(|left| left.pending && (!args.finish || Some(&left.from) == mine.as_ref())) {
         context.notes().say(if args.finish {
             "what is still noted is for the command that sent it: the same command goes on with it"
         } else {

@@ -5,8 +5,10 @@ use std::io::Read;
 use std::path::Path;
 
 use bauta_client::address::Protocol;
+use bauta_client::deal::market::DealProposal;
 use bauta_client::message::Signature;
-use bauta_client::wallet::enveloped;
+use bauta_client::wallet::{KeyKind, enveloped};
+use fvm_ipld_encoding::from_slice;
 use serde::Serialize;
 
 use super::prefix;
@@ -44,8 +46,17 @@ pub(super) fn sign(context: &mut Context, args: WalletSign) -> anyhow::Result<Ou
             "these bytes name a message to the chain: whoever has a signature over them can send it; leave out --raw",
         ));
     }
+    if args.raw && from_slice::<DealProposal>(&data).is_ok() {
+        return Err(Failure::usage(
+            "these bytes are a deal: whoever has a signature over them can make it; leave out --raw",
+        ));
+    }
     let data = if args.raw { data } else { enveloped(&data) };
     let key = context.key()?;
+    if args.raw && key.kind() == KeyKind::Delegated {
+        // Ethereum's transactions are signed in just this way, whatever they begin with.
+        return Err(Failure::usage("bytes that an Ethereum key signs may be a transaction: leave out --raw"));
+    }
     let signature = hex::encode(key.sign_bytes(&data).to_bytes());
     let address = prefix(context).show(&key.address());
     Ok(Output::new(&Signed { address, signature, enveloped: !args.raw }))

@@ -4,12 +4,14 @@ use std::io::SeekFrom;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Method};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::time::Instant;
 use tokio_util::io::ReaderStream;
 
 use super::super::mk20::{MAX_CHUNK, MAX_REQUEST, MIN_CHUNK, StartUpload, UploadStatus, chunk_count, chunk_of};
@@ -36,11 +38,14 @@ pub struct Uploads {
     pub attempts: u32,
     /// The first of these pauses; each further one is twice as long, up to 30 seconds.
     pub pause: Duration,
+    /// After so long in which nothing more went out, and no answer came, a request is given up. However slow a line is, it goes on.
+    pub stall: Duration,
 }
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self { serial: MIN_CHUNK, chunk: MIN_CHUNK, parallel: 4, attempts: 5, pause: Duration::from_millis(250) }
+        let (pause, stall) = (Duration::from_millis(250), Duration::from_secs(300));
+        Self { serial: MIN_CHUNK, chunk: MIN_CHUNK, parallel: 4, attempts: 5, pause, stall }
     }
 }
 
@@ -80,13 +85,7 @@ impl Curio {
     /// One request for the bytes, one to finish.
     async fn serial(&self, id: DealId, file: &Path, size: u64, progress: Option<Progress>) -> Result<(), DealError> {
         let path = format!("/upload/{id}");
-        let sent = self
-            .patiently(|| async {
-                let body = part(file, 0..size, progress.clone()).await?;
-                let request = self.signed(Method::PUT, &path).header(CONTENT_TYPE, OCTETS).header(CONTENT_LENGTH, size);
-                self.answer(request.body(body)).await.map(drop)
-            })
-            .await;
+        let sent = self.patiently(|| async { self.send(&path, file, 0..size, progress.clone()).await }).await;
         match sent {
             // The bytes are there already, and only the end was not said.
             Ok(()) | Err(DealError::Refused { code: DealCode::NotFound, .. }) => self.finish(id, &path).await,
@@ -174,13 +173,7 @@ impl Curio {
     ) -> Result<(), DealError> {
         let path = format!("/uploads/{id}/{number}");
         let range = chunk_of(size, chunk, number);
-        let sent = self
-            .patiently(|| async {
-                let body = part(file, range.clone(), None).await?;
-                let request = self.signed(Method::PUT, &path).header(CONTENT_TYPE, OCTETS);
-                self.answer(request.header(CONTENT_LENGTH, length(&range)).body(body)).await.map(drop)
-            })
-            .await;
+        let sent = self.patiently(|| async { self.send(&path, file, range.clone(), None).await }).await;
         match sent {
             // An attempt whose answer was lost, or another process that uploads the same.
             Ok(()) | Err(DealError::Refused { code: DealCode::AlreadyUploaded, .. }) => {
@@ -188,6 +181,33 @@ impl Curio {
                 Ok(())
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Puts a part of a file, as long as it moves.
+    async fn send(
+        &self,
+        path: &str,
+        file: &Path,
+        range: Range<u64>,
+        progress: Option<Progress>,
+    ) -> Result<(), DealError> {
+        let (moved, size) = (Moved::now(), length(&range));
+        let body = part(file, range, progress, moved.clone()).await?;
+        let request = self.signed_by(&self.sending, Method::PUT, path);
+        let request = request.header(CONTENT_TYPE, OCTETS).header(CONTENT_LENGTH, size).body(body);
+        let sending = self.answer(request);
+        tokio::pin!(sending);
+        loop {
+            let patience = moved.last() + self.uploads.stall;
+            tokio::select! {
+                sent = &mut sending => return sent.map(drop),
+                () = tokio::time::sleep_until(patience) => {}
+            }
+            if moved.last() + self.uploads.stall <= Instant::now() {
+                let why = format!("nothing more went out for {:?}", self.uploads.stall);
+                return Err(DealError::Unreachable { provider: self.name(), why });
+            }
         }
     }
 
@@ -227,6 +247,24 @@ impl Curio {
     }
 }
 
+/// When bytes last went out.
+#[derive(Clone)]
+struct Moved(Arc<Mutex<Instant>>);
+
+impl Moved {
+    fn now() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn touch(&self) {
+        *self.0.lock().expect("nobody panics with it") = Instant::now();
+    }
+
+    fn last(&self) -> Instant {
+        *self.0.lock().expect("nobody panics with it")
+    }
+}
+
 /// Counts what has arrived.
 struct Tally {
     arrived: AtomicU64,
@@ -247,10 +285,11 @@ fn length(range: &Range<u64>) -> u64 {
 }
 
 /// A part of a file as a request's body, read as it goes.
-async fn part(file: &Path, range: Range<u64>, progress: Option<Progress>) -> Result<Body, DealError> {
+async fn part(file: &Path, range: Range<u64>, progress: Option<Progress>, moved: Moved) -> Result<Body, DealError> {
     let mut source = tokio::fs::File::open(file).await?;
     source.set_max_buf_size(BUFFER);
     source.seek(SeekFrom::Start(range.start)).await?;
     let reader = ReaderStream::with_capacity(source.take(length(&range)), BUFFER);
+    let reader = reader.inspect(move |_| moved.touch());
     Ok(Body::wrap_stream(counted(reader, progress)))
 }

@@ -166,3 +166,66 @@ fn only_http_urls_are_providers() {
         assert!(Retrieval::new(url).is_err(), "{url}");
     }
 }
+
+/// Takes a body of so many bytes at so many each 20 milliseconds, then answers; takes none of it where it is to stall.
+async fn slow_line(each: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut request, mut buffer) = (Vec::new(), vec![0; each.max(1)]);
+                let mut whole = usize::MAX;
+                while request.len() < whole {
+                    match stream.read(&mut buffer).await {
+                        Ok(0) | Err(_) => return,
+                        Ok(n) => request.extend_from_slice(&buffer[..n]),
+                    }
+                    if let Some(end) = request.windows(4).position(|w| w == b"\r\n\r\n") {
+                        let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
+                        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+                        whole = end + 4 + length.unwrap_or(0);
+                        if each == 1 {
+                            std::future::pending::<()>().await;
+                        }
+                    }
+                    if request.len() > 10_000 {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                }
+                let _ = stream.write_all(&response("200 OK", "content-length: 0\r\n", b"")).await;
+            });
+        }
+    });
+    address
+}
+
+/// A line may be slow for as long as it likes: what counts is that bytes go out.
+#[tokio::test]
+async fn an_upload_takes_as_long_as_the_line_needs_and_ends_where_it_stalls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.car");
+    // More than the system takes off our hands by itself.
+    std::fs::write(&file, vec![7; 24 << 20]).expect("written");
+    let timeouts = Timeouts { connect: Duration::from_secs(5), idle: Duration::from_millis(300) };
+    let upload = async |each: usize, stall: Duration| {
+        let at = slow_line(each).await;
+        let uploads = Uploads { serial: u64::MAX, attempts: 0, stall, ..Uploads::default() };
+        let curio = Curio::new(&format!("http://{at}"), Address::new_id(1000), key("secp256k1"), timeouts);
+        let curio = curio.expect("a URL").with_uploads(uploads);
+        let begun = std::time::Instant::now();
+        (curio.upload(DealId::generate(), &file, None).await, begun.elapsed())
+    };
+    let (sent, took) = upload(512 << 10, Duration::from_secs(20)).await;
+    sent.expect("slow is no error");
+    assert!(took > 3 * timeouts.idle, "{took:?}: it was no slow line");
+    let (sent, _) = upload(1, Duration::from_millis(500)).await;
+    let error = sent.expect_err("nothing goes out");
+    assert!(error.is_passing() && error.to_string().contains("nothing more went out"), "{error}");
+}
+
+#[test]
+fn what_providers_say_is_cut_and_cleaned() {
+    let said = crate::deal::curio::shortened(&format!("no\u{1b}[2J{}", "x".repeat(300_000)));
+    assert!(said.len() < 600 && !said.contains('\u{1b}') && said.ends_with('…'), "{said}");
+}

@@ -103,6 +103,57 @@ async fn what_can_never_be_is_made_anew_and_what_is_over_leaves_nothing() {
     assert_eq!(slips_in(&folder).len(), 1);
 }
 
+/// A gateway that gives up waiting refuses, and has passed the message on: the same command is that message.
+#[tokio::test]
+async fn a_refusal_that_may_be_none_keeps_the_slip() {
+    for (says, stays) in [
+        ("upstream timeout", true),
+        ("error publishing message: no peers", true),
+        ("message from t1x with nonce 3: replace by fee has too low GasPremium", false),
+        ("validation failure", false),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (chain, sender) = start(Faults { push: Push::TakenAndRefused(1, says), ..Faults::default() });
+        let error = sender.with_slips(Slips::at(folder.path())).send(&call(), &Silent).await.expect_err("refused");
+        assert!(matches!(error, SendError::Refused { .. }), "{error}");
+        assert_eq!(slips_in(&folder).len(), usize::from(stays), "{says}");
+        if stays {
+            let (chain, sender) = start_again(&chain, Faults::default());
+            let told = Told::default();
+            sender.with_slips(Slips::at(folder.path())).send(&call(), &told).await.expect("found");
+            assert_eq!((pool(&chain), told.count(), slips_in(&folder).len()), (1, 1, 0), "{says}");
+        }
+    }
+}
+
+/// Another wallet of the same key has used the nonce: Lotus says so by an error, and it is no reason to wait.
+#[tokio::test]
+async fn what_was_replaced_by_something_else_is_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slips = Slips::at(folder.path());
+    let (chain, sender) = start(Faults { executes: false, ..lost() });
+    sender.with_slips(slips.clone()).send(&call(), &Silent).await.expect_err("nobody knows");
+    let slip = slips.find(|_| true).expect("read").remove(0);
+    let (chain, sender) = start_again(&chain, Faults { lookup: Lookup::Replaced, ..Faults::default() });
+    assert_eq!(standing(&*chain, &slip, &sender.wait).await.expect("an answer"), Standing::Void);
+    let sender = sender.with_slips(slips);
+    assert!(sender.go_on(&call(), &Silent).await.expect("over").is_none());
+    assert_eq!(slips_in(&folder).len(), 0);
+}
+
+/// A node may know the bytes of a message that is in no pool: handed over again, it is executed.
+#[tokio::test]
+async fn what_is_known_and_not_executed_is_handed_over_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (chain, sender) = start(Faults { executes: false, ..lost() });
+    sender.with_slips(Slips::at(folder.path())).send(&call(), &Silent).await.expect_err("nobody knows");
+    let before = pushes(&chain);
+    let (chain, sender) = start_again(&chain, Faults { executes: false, ..Faults::default() });
+    let sender = sender.with_slips(Slips::at(folder.path()));
+    sender.send(&call(), &Silent).await.expect_err("nobody mines");
+    assert_eq!((pushes(&chain), pool(&chain), slips_in(&folder).len()), (before + 1, 1, 1));
+}
+
 /// A node that keeps no old messages says that the nonce is taken: by whom decides whether it is sent once more.
 #[tokio::test]
 async fn what_was_executed_and_forgotten_is_not_paid_twice() {
