@@ -206,7 +206,20 @@ impl Sender {
     async fn chain_id(&self) -> Result<u64, SendError> {
         match self.network.chain_id() {
             Some(known) => Ok(known),
-            None if self.key.kind() == KeyKind::Delegated => Ok(self.node.chain_id().await?),
+            None if self.key.kind() == KeyKind::Delegated => {
+                let found = self.node.chain_id().await?;
+                // Signed for a network that we know, it would hold there.
+                let known = [Network::Mainnet, Network::Calibration, Network::Local];
+                match known.iter().find(|known| known.chain_id() == Some(found)) {
+                    Some(known) => Err(SendError::WrongNetwork {
+                        network: self.network.to_string(),
+                        what: "chain id",
+                        expected: "one of its own".into(),
+                        found: format!("{found}, of {known}"),
+                    }),
+                    None => Ok(found),
+                }
+            }
             None => Ok(0),
         }
     }

@@ -170,9 +170,12 @@ fn record(context: &mut Context, network: &Network, address: Address) -> anyhow:
     if context.dry_run() {
         return Ok(());
     }
-    context.config().set_actor(network, address);
-    let config = context.config().clone();
-    Ok(context.home().save_config(&config)?)
+    // As it is by now: waiting for the message took its time.
+    let mut config = context.home().load_config()?;
+    config.set_actor(network, address);
+    context.home().save_config(&config)?;
+    *context.config() = config;
+    Ok(())
 }
 
 /// Compares the code that is there with what this program would put there.

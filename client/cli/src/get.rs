@@ -1,6 +1,6 @@
 //! `bauta get`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,7 +16,6 @@ use tempfile::TempDir;
 
 use crate::args::Get;
 use crate::context::Context;
-use crate::exit::{Exit, Failure};
 use crate::open;
 use crate::output::{Notes, Output};
 use crate::pack::{Part, Target, unpacked_to};
@@ -117,11 +116,6 @@ pub async fn get(context: &mut Context, args: Get) -> anyhow::Result<Output> {
         // As `cp` has it.
         Some(out) if is_file && !is_dash(out) && out.is_dir() => out.join(name),
         Some(out) => out.clone(),
-        // Whoever shared it chose the name, and not what it replaces.
-        None if Path::new(&name).is_dir() => {
-            let why = format!("{name} is a folder here: say with -o where this is to go");
-            return Err(Failure::because(Exit::Failed, why));
-        }
         None => name.into(),
     };
     let target = Target::of(context, &out, args.force)?;

@@ -73,6 +73,8 @@ fn add(
     encrypt: bool,
     force: bool,
 ) -> anyhow::Result<Output> {
+    // Two at once would each put theirs before what was there.
+    let _lock = context.home().lock("identity")?;
     let mut locked = false;
     if ring.exists() {
         if !force {

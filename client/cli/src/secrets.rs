@@ -96,7 +96,8 @@ fn run(command: &str) -> anyhow::Result<Zeroizing<String>> {
 }
 
 fn first_line(from: impl Read) -> anyhow::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
+    // Large enough from the start: what grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_PASSPHRASE as usize + 1));
     from.take(MAX_PASSPHRASE).read_to_string(&mut text)?;
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_string()))
 }

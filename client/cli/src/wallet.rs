@@ -156,7 +156,7 @@ fn import(context: &mut Context, args: WalletImport) -> anyhow::Result<Output> {
 /// A secret from a file that only its owner can read, or from stdin.
 fn read_secret(file: &Path) -> anyhow::Result<Zeroizing<String>> {
     if is_dash(file) {
-        let mut text = Zeroizing::new(String::new());
+        let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize + 1));
         std::io::stdin().take(MAX_FILE).read_to_string(&mut text)?;
         return Ok(text);
     }

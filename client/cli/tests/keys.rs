@@ -155,5 +155,11 @@ fn what_is_signed_is_checked() {
     // A signature over a message's CID is a signature over the message.
     let cid = user.write("cid", &[&[0x01, 0x71, 0xa0, 0xe4, 0x02, 0x20][..], &[7; 32]].concat());
     assert!(user.fails(2, &["wallet", "sign", &cid, "--raw"]).contains("a message to the chain"));
+    // An Ethereum key signs transactions just so.
+    let text = user.write("text", b"it is me");
+    let delegated = user.ok(&["wallet", "new", "--kind", "delegated"])["address"].as_str().unwrap().to_string();
+    let refused = user.fails(2, &["wallet", "sign", &text, "--raw", "--address", &delegated]);
+    assert!(refused.contains("may be a transaction"), "{refused}");
+    user.ok(&["wallet", "sign", &text, "--address", &delegated]);
     user.ok(&["wallet", "sign", &cid]);
 }

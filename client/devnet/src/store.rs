@@ -98,6 +98,8 @@ pub struct Store {
     reader: RefCell<Option<Reader>>,
     /// A commit is only as durable as the next durable one.
     unsynced: Cell<bool>,
+    /// Whether the change under way will be.
+    durable: Cell<bool>,
     /// State blocks written since the last collection, and how many it left.
     written: Cell<u64>,
     live: Cell<u64>,
@@ -191,6 +193,7 @@ impl Store {
             cache: Default::default(),
             reader: Default::default(),
             unsynced: Cell::new(false),
+            durable: Cell::new(false),
             written: Cell::new(states),
             live: Cell::new(0),
             beside: Default::default(),
@@ -211,14 +214,22 @@ impl Store {
         if !durable {
             db(write.set_durability(Durability::None))?;
         }
-        self.unsynced.set(!durable);
+        if !durable {
+            self.unsynced.set(true);
+        }
+        self.durable.set(durable);
         Ok(write)
     }
 
     /// Ends a change.
     pub(crate) fn end_write(&self, write: WriteTransaction) -> Result<(), StoreError> {
         self.reader.replace(None);
-        db(write.commit())
+        db(write.commit())?;
+        // Not sooner: what a full disk refuses is not on it.
+        if self.durable.get() {
+            self.unsynced.set(false);
+        }
+        Ok(())
     }
 
     /// Writes records, and those new blocks that can be reached from `roots`, in one transaction; forgets the other new

@@ -176,6 +176,52 @@ async fn events_are_told_as_they_happen() {
     assert_eq!(socket.hear().await["params"], json!([3, asked[0]]));
 }
 
+/// Test suites go back to a snapshot between their cases, and go on listening.
+#[tokio::test(flavor = "multi_thread")]
+async fn ethereums_block_filters_and_subscriptions_hear_what_comes_after_a_revert() {
+    let devnet = devnet().await;
+    let node = devnet.node();
+    let actor = devnet.info().await.unwrap().actor.expect("installed");
+    let publish = async |recipient: &str| {
+        let params = RawBytes::serialize((recipient,)).unwrap();
+        send(&*node, actor, bauta_abi::Method::PublishKey.number(), params).await;
+    };
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let mut socket = Socket::to(&devnet).await;
+    socket.say(json!({ "id": 1, "method": "eth_subscribe", "params": ["newHeads"] })).await;
+    let heads = socket.hear().await["result"].clone();
+    let snapshot = node.devnet_snapshot().await.unwrap();
+    let blocks = node.request("eth_newBlockFilter", json!([])).await.unwrap();
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        publish(recipient).await;
+    }
+    let high = node.chain_head().await.unwrap().height;
+    let number = |head: &Value| {
+        let text = head["params"]["result"]["number"].as_str().unwrap();
+        i64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap()
+    };
+    while told.last().is_none_or(|last| *last < high - 1) {
+        let head = socket.hear().await;
+        assert_eq!(head["params"]["subscription"], heads);
+        told.push(number(&head));
+    }
+    let changes = async |id: &Value| {
+        let found = node.request("eth_getFilterChanges", json!([id])).await.unwrap();
+        found.as_array().unwrap().len()
+    };
+    assert!(changes(&blocks).await >= 3);
+    node.devnet_revert(Some(snapshot)).await.unwrap();
+    publish(recipient).await;
+    let head = node.chain_head().await.unwrap().height;
+    assert!(head < high, "the chain is shorter than it was");
+    assert!(number(&socket.hear().await) < high - 1);
+    assert!(changes(&blocks).await > 0);
+    // A filter that is dearer than a chain can bear is refused.
+    let many: Vec<String> = (0..1_001).map(|n| format!("0x{n:040x}")).collect();
+    assert!(node.request("eth_newFilter", json!([{ "address": many }])).await.is_err());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_answer_is_no_channel() {
     let devnet = devnet().await;

@@ -154,6 +154,7 @@ impl Care<'_> {
         // A local chain keeps everything; elsewhere whoever registers has often sealed before.
         let from = if *self.network == Network::Local { 0 } else { (since - WINDOW).max(0) };
         match node.sectors_with_piece(piece_cid, None, from, None).await {
+            Err(error) if error.is_busy() => return Err(error),
             Err(NodeError::Refused { .. }) => {}
             other => return other.map(Some),
         }
@@ -164,6 +165,7 @@ impl Care<'_> {
                 break;
             }
             match node.sectors_with_piece(piece_cid, None, first, Some((first + WINDOW - 1).min(now))).await {
+                Err(error) if error.is_busy() => return Err(error),
                 Err(NodeError::Refused { .. }) => return Ok(None),
                 other => all.extend(other?),
             }

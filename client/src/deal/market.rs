@@ -4,7 +4,7 @@
 
 use cid::Cid;
 use fvm_ipld_encoding::tuple::*;
-use fvm_ipld_encoding::{BytesSer, to_vec};
+use fvm_ipld_encoding::{BytesSer, from_slice, to_vec};
 use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::econ::TokenAmount;
@@ -155,6 +155,11 @@ impl DealProposal {
     /// What the client must have in the market's escrow.
     pub fn client_balance_requirement(&self) -> TokenAmount {
         self.storage_price_per_epoch.clone() * self.duration() + self.client_collateral.clone()
+    }
+
+    /// Whether these bytes are a proposal, so that a signature over them binds whoever made it.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        from_slice::<Self>(bytes).is_ok()
     }
 
     /// Checks what the market checks of a proposal alone.

@@ -55,10 +55,12 @@ impl Witness {
 
     /// Finds the sectors of a miner that were proven with the piece in them.
     ///
-    /// Errors: the node is not reached.
+    /// Errors: the node is not reached, or too busy to say.
     pub async fn look(&self, miner: &Address) -> Result<Testimony, NodeError> {
         let mut proven = match self.proven(miner).await {
             Ok(proven) => proven,
+            // A node that is busy now keeps what it keeps.
+            Err(error) if error.is_busy() => return Err(error),
             Err(NodeError::Refused { message, .. }) => return Ok(Testimony::Unknown(message)),
             Err(error) => return Err(error),
         };
@@ -123,6 +125,7 @@ impl Witness {
         let call = draft(READER, *miner, TokenAmount::default(), GENERATE_SECTOR_LOCATION, params);
         let receipt = match self.node.state_call(&call, &TipsetKey::HEAD).await {
             Ok(result) => result.msg_rct,
+            Err(error) if error.is_busy() => return Err(error),
             Err(NodeError::Refused { .. }) => return Ok(true),
             Err(error) => return Err(error),
         };

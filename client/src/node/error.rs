@@ -108,6 +108,20 @@ impl NodeError {
         (-32700..=-32600).contains(code) || self.says(REFUSALS)
     }
 
+    /// Whether a refusal is of the hour: a limit on requests, a node behind the gateway that did not answer. It says nothing of what was asked.
+    pub fn is_busy(&self) -> bool {
+        self.says(&[
+            "rate limit",
+            "too many requests",
+            "timeout",
+            "timed out",
+            "deadline exceeded",
+            "overloaded",
+            "unavailable",
+            "try again",
+        ])
+    }
+
     /// Whether the mempool says that the sender cannot pay.
     pub fn is_lack_of_funds(&self) -> bool {
         self.says(&["not enough funds"])

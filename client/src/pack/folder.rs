@@ -34,7 +34,8 @@ pub(super) fn pack_folder<W: Write + Seek>(
     let mut skipped = Vec::new();
     let found = scan(root, &mut options, &mut skipped).map_err(|e| Error::io(root, e))?;
     let total = found.iter().map(Found::size).fold(0, u64::saturating_add);
-    if found.iter().map(|found| found.path.len() as u64).sum::<u64>() > MAX_MANIFEST {
+    // What is surely too large is said before anything is packed.
+    if found.iter().map(|found| (found.path.len() + manifest::LEAST_ROW) as u64).sum::<u64>() > MAX_MANIFEST {
         return Err(manifest::too_large());
     }
     let mut payloads = Payloads { twins: Twins::among(&found), ..Payloads::default() };

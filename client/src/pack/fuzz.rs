@@ -11,7 +11,7 @@ use crate::piece::Saved;
 
 pub(crate) fn fuzz_manifest(bytes: &[u8]) {
     let Ok(entries) = manifest::decode(bytes) else { return };
-    assert_eq!(manifest::encode(&entries), bytes);
+    assert_eq!(manifest::encode(&entries).as_slice(), bytes);
     assert!(entries.is_sorted_by(|one, next| one.path < next.path));
     let folders: HashSet<_> = entries
         .iter()

@@ -76,6 +76,8 @@ pub(super) fn encode(entries: &[Entry]) -> Zeroizing<Vec<u8>> {
     out
 }
 
+/// Bytes of a row beside its path, at least: a folder's.
+pub(super) const LEAST_ROW: usize = 9;
 /// Bytes in front of the rows, and those of a row beside its path and target, at most.
 const HEAD: usize = 16;
 const ROW: usize = 80;

@@ -118,10 +118,11 @@ impl Sender {
         watch: &dyn Watch,
     ) -> Result<Sent, SendError> {
         let turn = self.turn().await?;
-        // A node may know a message that it has in no pool any more: what is not executed is handed over again, which is the same message.
-        let executed = self.is_known(&signed.cid()).await?
-            && self.node.find_msg(&signed.cid(), since, &self.wait).await?.is_some();
-        if !executed && let Err(error) = self.push(signed).await {
+        // What the node knows is waited for. (Handed over again just after it was put into a block, its nonce is too low and its receipt not
+        // there yet.)
+        if !self.is_known(&signed.cid()).await?
+            && let Err(error) = self.push(signed).await
+        {
             if !error.can_never_be() {
                 return Err(error);
             }

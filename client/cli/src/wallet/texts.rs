@@ -8,7 +8,6 @@ use bauta_client::address::Protocol;
 use bauta_client::deal::market::DealProposal;
 use bauta_client::message::Signature;
 use bauta_client::wallet::{KeyKind, enveloped};
-use fvm_ipld_encoding::from_slice;
 use serde::Serialize;
 
 use super::prefix;
@@ -46,7 +45,7 @@ pub(super) fn sign(context: &mut Context, args: WalletSign) -> anyhow::Result<Ou
             "these bytes name a message to the chain: whoever has a signature over them can send it; leave out --raw",
         ));
     }
-    if args.raw && from_slice::<DealProposal>(&data).is_ok() {
+    if args.raw && DealProposal::is_one(&data) {
         return Err(Failure::usage(
             "these bytes are a deal: whoever has a signature over them can make it; leave out --raw",
         ));

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::Context;
+use bauta_client::message::eth::EthTransaction;
 use bauta_client::message::{self, SignedMessage};
 use cid::Cid;
 use fvm_ipld_amt::Amtv0;
@@ -23,6 +24,9 @@ use crate::state::State;
 use crate::store::{Roots, Store};
 use crate::tipset::{self, BlockHeader, MessageLists};
 use crate::vm::EPOCH_SECONDS;
+
+/// All of them are looked through where they are shown.
+const MAX_ACCOUNTS: u64 = 100_000;
 
 /// Reads a chain into a state folder that holds none; on failure the folder is as it was. The network must be the one that
 /// `genesis` would make. The head is run again, so actors are compiled.
@@ -53,6 +57,9 @@ fn read(input: impl Read, store: Store, genesis: &Genesis) -> Result<Archived, A
         blocks += 1;
     }
     let description: Description = store.get_cbor(&description).ok().flatten().ok_or(ArchiveError::NotASnapshot)?;
+    if description.network.accounts > MAX_ACCOUNTS {
+        return Err(damaged("it names more accounts than anybody funds"));
+    }
     if description.format != FORMAT || description.version != VERSION {
         return Err(ArchiveError::NotASnapshot);
     }
@@ -152,7 +159,8 @@ impl Row<'_> {
 
     fn header(&self, block: &Cid) -> Result<BlockHeader, ArchiveError> {
         let header = tipset::read_block(self.store, block).map_err(|e| damaged(format!("{e:#}")))?;
-        let time = u64::try_from(header.height).ok().map(|h| self.description.network.genesis_time + h * EPOCH_SECONDS);
+        let since = u64::try_from(header.height).ok().and_then(|height| height.checked_mul(EPOCH_SECONDS));
+        let time = since.and_then(|since| since.checked_add(self.description.network.genesis_time));
         if header.parents.len() != 1 || time != Some(header.timestamp) {
             return Err(damaged(format!("block {block} is none of a devnet's")));
         }
@@ -229,6 +237,10 @@ impl Row<'_> {
                 self.store.put_keyed(&unsigned, &message::to_bytes(&signed.message))?;
                 history.push(unsigned);
                 changes.places.push((unsigned, place));
+                let chain_id = self.description.network.chain_id;
+                if let Ok(transaction) = EthTransaction::of_signed(&signed, chain_id) {
+                    changes.places.push((tipset::transaction_cid(&transaction.hash()), place));
+                }
             } else {
                 message::from_bytes(&block).map_err(|e| anyhow::anyhow!("message {cid}: {e}"))?;
             }

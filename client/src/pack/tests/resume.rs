@@ -290,12 +290,15 @@ fn a_file_that_changes_while_it_is_gone_on_with_is_noticed() {
         fs::create_dir(each.case.path("folder")).unwrap();
         let at = each.case.path(if name == "film" { "film" } else { "folder/film" });
         let plain = bytes(9 << 20);
-        let mut noticed = 0;
+        let (mut noticed, mut went_on) = (0, 0);
         for _ in 0..20 {
             fs::write(&at, &plain).unwrap();
             each.pack(name, 7).packed.unwrap_err();
             let mut changed = false;
             let mut change = |progress: Progress| {
+                if progress.phase == Phase::Resume {
+                    went_on += u32::from(progress.done > 0);
+                }
                 // The plan is made by then.
                 if progress.phase == Phase::Pack && progress.done > 0 && !std::mem::replace(&mut changed, true) {
                     let file = fs::OpenOptions::new().write(true).open(&at).unwrap();
@@ -314,6 +317,7 @@ fn a_file_that_changes_while_it_is_gone_on_with_is_noticed() {
                 // It is met again, and packed anew.
                 Ok((packed, file)) if name == "folder" => {
                     let car = fs::read(file.path()).unwrap();
+                    assert!(changed);
                     if packed.skipped.is_empty() {
                         let back = each.case.path("back");
                         let _ = fs::remove_dir_all(&back);
@@ -327,6 +331,7 @@ fn a_file_that_changes_while_it_is_gone_on_with_is_noticed() {
             }
         }
         assert_eq!(noticed, 20);
+        assert!(went_on > 10, "{went_on} went on");
     }
 }
 

@@ -141,19 +141,6 @@ async fn what_was_replaced_by_something_else_is_made_anew() {
     assert_eq!(slips_in(&folder).len(), 0);
 }
 
-/// A node may know the bytes of a message that is in no pool: handed over again, it is executed.
-#[tokio::test]
-async fn what_is_known_and_not_executed_is_handed_over_again() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (chain, sender) = start(Faults { executes: false, ..lost() });
-    sender.with_slips(Slips::at(folder.path())).send(&call(), &Silent).await.expect_err("nobody knows");
-    let before = pushes(&chain);
-    let (chain, sender) = start_again(&chain, Faults { executes: false, ..Faults::default() });
-    let sender = sender.with_slips(Slips::at(folder.path()));
-    sender.send(&call(), &Silent).await.expect_err("nobody mines");
-    assert_eq!((pushes(&chain), pool(&chain), slips_in(&folder).len()), (before + 1, 1, 1));
-}
-
 /// A node that keeps no old messages says that the nonce is taken: by whom decides whether it is sent once more.
 #[tokio::test]
 async fn what_was_executed_and_forgotten_is_not_paid_twice() {

@@ -10,9 +10,9 @@ use crate::rpc::{Args, RpcError};
 use crate::tipset;
 
 /// Blocks behind the head of which `safe` speaks.
-const SAFE: ChainEpoch = 200;
+pub(super) const SAFE: ChainEpoch = 200;
 /// The same of `finalized`.
-const FINALIZED: ChainEpoch = 900;
+pub(super) const FINALIZED: ChainEpoch = 900;
 
 /// The last tipset whose messages' results are on the chain: the head's parent.
 pub(super) fn latest(chain: &Chain) -> Result<TipsetRecord, RpcError> {

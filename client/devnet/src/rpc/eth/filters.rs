@@ -20,8 +20,8 @@ const REMEMBERED: usize = 10_000;
 
 /// What a filter collects.
 enum Collects {
-    /// Logs, up to an epoch; the next one to look at.
-    Logs { spec: Spec, wanted: Wanted, until: Option<ChainEpoch>, next: ChainEpoch },
+    /// Logs, from an epoch on and up to one; the next one to look at.
+    Logs { spec: Box<Spec>, wanted: Wanted, from: ChainEpoch, until: Option<ChainEpoch>, next: ChainEpoch },
     /// Blocks; the next epoch to look at.
     Blocks { next: ChainEpoch },
     /// Transactions that came to the mempool.
@@ -67,6 +67,17 @@ impl Filters {
         id
     }
 
+    /// The chain has gone back to this head: what comes next is new, whatever stood there before.
+    pub fn go_back(&mut self, head: ChainEpoch) {
+        for (_, collects) in self.by_id.values_mut() {
+            match collects {
+                Collects::Logs { from, next, .. } => *next = (*next).min(head.max(*from)),
+                Collects::Blocks { next } => *next = (*next).min(head),
+                Collects::Transactions(_) => {}
+            }
+        }
+    }
+
     fn take(&mut self, id: Hash) -> Result<Collects, RpcError> {
         self.by_id.remove(&id).map(|(_, collects)| collects).ok_or_else(|| RpcError::application("filter not found"))
     }
@@ -83,7 +94,7 @@ pub(super) fn new_logs(chain: &mut Chain, args: &Args) -> Answer {
     let (from, until) = logs::range(chain, &spec)?;
     // What the head's messages did will be new.
     let next = from.max(chain.head().height);
-    answer(chain.filters.add(Collects::Logs { spec, wanted, until, next }))
+    answer(chain.filters.add(Collects::Logs { spec: Box::new(spec), wanted, from, until, next }))
 }
 
 pub(super) fn new_blocks(chain: &mut Chain, _: &Args) -> Answer {

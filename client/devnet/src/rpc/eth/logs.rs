@@ -81,11 +81,15 @@ fn parts(entries: &[Entry]) -> Option<(Vec<Hash>, Vec<u8>)> {
     (count == all).then(|| (topics.into_iter().flatten().collect(), data.unwrap_or_default()))
 }
 
+/// Most addresses of a filter, and most topics for one place of a log.
+const MAX_WANTED: usize = 1_000;
+
 /// All logs of a tipset.
 pub(super) fn of_tipset(chain: &Chain, record: &TipsetRecord) -> Result<Vec<Log>, RpcError> {
     let mut found = vec![];
     for (_, events) in chain.store().events(record.height, record.height)? {
-        let state = crate::state::State::at(chain.store(), &record.state)?;
+        // The head's: old states go, and an id's address stays.
+        let state = crate::state::State::at(chain.store(), &chain.head().state)?;
         let block = (block_param::hash_of(record), record.height.unsigned_abs());
         let mut emitters: HashMap<ActorID, EthAddress> = HashMap::new();
         let mut messages: HashMap<Cid, (usize, Hash)> = HashMap::new();
@@ -159,6 +163,12 @@ impl Wanted {
             )));
         }
         let addresses = spec.address.clone().map_or(vec![], OneOrMany::into_vec);
+        // Each log is compared with each of them, on the chain's thread.
+        if addresses.len() > MAX_WANTED || topics.iter().any(|wanted| wanted.len() > MAX_WANTED) {
+            return Err(RpcError::limit(format!(
+                "a filter names at most {MAX_WANTED} addresses, and so many topics at a place"
+            )));
+        }
         Ok(Self { addresses: addresses.into_iter().map(|address| address.0).collect(), topics })
     }
 
@@ -186,7 +196,9 @@ impl Wanted {
 pub(super) fn range(chain: &Chain, spec: &Spec) -> Result<(ChainEpoch, Option<ChainEpoch>), RpcError> {
     let latest = (chain.head().height - 1).max(0);
     let bound = |text: &Option<String>| match text.as_deref() {
-        None | Some("latest" | "pending" | "safe" | "finalized" | "") => Ok(None),
+        None | Some("latest" | "pending" | "") => Ok(None),
+        Some("safe") => Ok(Some((latest - block_param::SAFE).max(0))),
+        Some("finalized") => Ok(Some((latest - block_param::FINALIZED).max(0))),
         Some("earliest") => Ok(Some(0)),
         Some(text) if text.starts_with("0x") => forms::Quantity::parse(text)
             .and_then(|number| ChainEpoch::try_from(number.0).ok())

@@ -124,7 +124,16 @@ async fn follow(
     From { mut heads, mut next }: From,
     find: impl Fn(&mut Chain, ChainEpoch, ChainEpoch) -> Result<(Vec<Value>, ChainEpoch), RpcError> + Clone + Send + 'static,
 ) -> Result<(), RpcError> {
-    while heads.wait_for(|head| *head > next).await.is_ok() {
+    loop {
+        let head = *heads.borrow_and_update();
+        // Where the chain has gone back, what comes next is told.
+        next = next.min(head);
+        if head <= next {
+            if heads.changed().await.is_err() {
+                return Ok(());
+            }
+            continue;
+        }
         let find = find.clone();
         let look = move |chain: &mut Chain| find(chain, next, chain.head().height - 1);
         let (found, seen) = service.handle.run(look).await??;
@@ -135,7 +144,6 @@ async fn follow(
             }
         }
     }
-    Ok(())
 }
 
 fn new_blocks(chain: &mut Chain, from: ChainEpoch, to: ChainEpoch) -> Result<(Vec<Value>, ChainEpoch), RpcError> {

@@ -166,7 +166,8 @@ impl Transaction {
                 Self::of_account(&signed, chain_id)?
             }
             Loaded::Signed(SignedMessage { message, .. }) | Loaded::Plain(message) => {
-                Self::of_native(&State::at(chain.store(), &record.state)?, &cid, message, chain_id)?
+                // By the head's state: old ones go, and addresses stay.
+                Self::of_native(&State::at(chain.store(), &chain.head().state)?, &cid, message, chain_id)?
             }
         };
         transaction.place = Some((block_param::hash_of(record), record.height.unsigned_abs(), index));
