@@ -96,24 +96,22 @@ pub(super) fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<F
 
 /// Makes a file that is removed unless it is renamed. Its mode is a usual file's.
 pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".bauta-");
-    let usual = permissions(0o666);
-    if let Some(usual) = usual {
-        builder.permissions(usual);
-    }
-    builder.tempfile_in(folder)
+    temporary(0o666).tempfile_in(folder)
 }
 
 /// Makes a folder that is removed with all that is in it, and that nobody else gets into.
 pub(super) fn private_folder(inside: &Path) -> io::Result<TempDir> {
+    temporary(0o700).tempdir_in(inside)
+}
+
+fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".bauta-");
-    let private = permissions(0o700);
-    if let Some(private) = private {
-        builder.permissions(private);
+    let mode = permissions(mode);
+    if let Some(mode) = mode {
+        builder.permissions(mode);
     }
-    builder.tempdir_in(inside)
+    builder
 }
 
 /// Makes a folder that nobody else gets into.
