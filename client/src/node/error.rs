@@ -49,8 +49,6 @@ const REFUSALS: &[&str] = &[
     "gas limit",
     "gaslimit",
     "valid top-level sender",
-    "no such method",
-    "not found",
     "not allowed",
     "not supported",
 ];
