@@ -59,7 +59,7 @@ pub use writer::{CarWriter, HEADER, header};
 
 #[cfg(test)]
 pub(crate) use block::TOGETHER;
-pub(crate) use block::{MOST_LEAVES_AT_ONCE, is_leaf, leaf_cids, leaves_at_once, verify_each};
+pub(crate) use block::{MOST_LEAVES_AT_ONCE, is_leaf, leaf_cids, leaves_at_once, verify, verify_each};
 pub(crate) use build::directory_block;
 pub(crate) use layout::Layout;
 pub(crate) use leaves::{Leaf, Leaves, check_leaf};

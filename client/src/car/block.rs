@@ -60,15 +60,14 @@ pub(crate) fn leaf_cids(leaves: &[&[u8]]) -> Vec<Cid> {
     bauta_commp::sha256_each(leaves).iter().map(|digest| cid_from(RAW, digest)).collect()
 }
 
-/// As [`verify`] for many blocks at once.
-pub(crate) fn verify_each(blocks: &[(Cid, &[u8])]) -> Result<(), Error> {
+/// As [`verify`] for many blocks at once. Gives the outcomes in the order of the blocks.
+pub(crate) fn verify_each(blocks: &[(Cid, &[u8])]) -> Vec<Result<(), Error>> {
     let bytes: Vec<_> = blocks.iter().map(|(_, bytes)| *bytes).collect();
-    for ((cid, _), digest) in blocks.iter().zip(bauta_commp::sha256_each(&bytes)) {
-        if digest_of(cid)? != digest {
-            return Err(Error::Forged(*cid));
-        }
-    }
-    Ok(())
+    let digests = bauta_commp::sha256_each(&bytes);
+    let outcome = |((cid, _), digest): (&(Cid, &[u8]), _)| {
+        if digest_of(cid)? == digest { Ok(()) } else { Err(Error::Forged(*cid)) }
+    };
+    blocks.iter().zip(digests).map(outcome).collect()
 }
 
 /// Says whether a CID is that of bytes as they are, not of a node.
@@ -87,6 +86,6 @@ pub(super) fn digest_of(cid: &Cid) -> Result<[u8; 32], Error> {
 /// Checks that bytes are what a CID names.
 ///
 /// Errors: [`Error::Forged`], [`Error::Unsupported`].
-pub(super) fn verify(cid: &Cid, data: &[u8]) -> Result<(), Error> {
+pub(crate) fn verify(cid: &Cid, data: &[u8]) -> Result<(), Error> {
     if digest_of(cid)? == hash(data) { Ok(()) } else { Err(Error::Forged(*cid)) }
 }

@@ -92,9 +92,29 @@ impl<B: Blocks> Package<B> {
     fn fill_with(&mut self, entries: &[Entry], root: &Path, options: &mut Options<'_>) -> Result<Unpacked, Error> {
         let size = |entry: &Entry| if let Content::File { size, .. } = entry.content { size } else { 0 };
         let total = entries.iter().map(size).fold(0u64, u64::saturating_add);
-        let mut bytes = 0;
         let mut unpacker = Unpacker::new();
-        let mut announced = 0;
+        let filled = self.fill_files(entries, root, &mut unpacker, total, options);
+        // What is wrong with an entry before is told first.
+        let last = unpacker.finish_small();
+        let bytes = match (last, filled) {
+            (Err(e), _) | (_, Err(e)) => return Err(e),
+            (Ok(last), Ok(bytes)) => bytes + last,
+        };
+        options.report(Phase::Unpack, bytes, Some(total));
+        finish_folders(entries, root)?;
+        Ok(Unpacked { kind: ContentKind::Folder, entries: entries.len() as u64, bytes })
+    }
+
+    /// Makes the folders and writes the files; small ones may be under way afterwards. Gives the bytes written.
+    fn fill_files(
+        &mut self,
+        entries: &[Entry],
+        root: &Path,
+        unpacker: &mut Unpacker,
+        total: u64,
+        options: &mut Options<'_>,
+    ) -> Result<u64, Error> {
+        let (mut bytes, mut announced) = (0, 0);
         for (index, entry) in entries.iter().enumerate() {
             if announced < index + AHEAD / 2 {
                 announced = self.announce_entries(entries, announced, index + AHEAD)?;
@@ -110,30 +130,14 @@ impl<B: Blocks> Package<B> {
                     } else {
                         bytes += unpacker.finish_small()?;
                         let report = |done| options.report(Phase::Unpack, bytes + done, Some(total));
-                        self.unpack_large(&cid, key, *size, &mut unpacker, entry, &at, report)?;
+                        self.unpack_large(&cid, key, *size, unpacker, entry, &at, report)?;
                         bytes += size;
                     }
                 }
                 Content::Symlink(_) => {}
             }
         }
-        bytes += unpacker.finish_small()?;
-        options.report(Phase::Unpack, bytes, Some(total));
-        // Links come when nothing is written through a path any more, modes of folders when nothing is written into them.
-        for entry in entries {
-            if let Content::Symlink(target) = &entry.content {
-                let at = place(root, entry)?;
-                let target = target_of(target).ok_or_else(|| no_name(entry))?;
-                symlink(&target, &at).map_err(|e| Error::io(&at, e))?;
-            }
-        }
-        for entry in entries.iter().rev() {
-            if matches!(entry.content, Content::Directory) {
-                let at = place(root, entry)?;
-                File::open(&at).and_then(|folder| restore(&folder, entry)).map_err(|e| Error::io(&at, e))?;
-            }
-        }
-        Ok(Unpacked { kind: ContentKind::Folder, entries: entries.len() as u64, bytes })
+        Ok(bytes)
     }
 
     /// Announces the payloads of entries up to an index.
@@ -198,6 +202,24 @@ impl<B: Blocks> Package<B> {
             }
         }
     }
+}
+
+/// Links come when nothing is written through a path any more, modes of folders when nothing is written into them.
+fn finish_folders(entries: &[Entry], root: &Path) -> Result<(), Error> {
+    for entry in entries {
+        if let Content::Symlink(target) = &entry.content {
+            let at = place(root, entry)?;
+            let target = target_of(target).ok_or_else(|| no_name(entry))?;
+            symlink(&target, &at).map_err(|e| Error::io(&at, e))?;
+        }
+    }
+    for entry in entries.iter().rev() {
+        if matches!(entry.content, Content::Directory) {
+            let at = place(root, entry)?;
+            File::open(&at).and_then(|folder| restore(&folder, entry)).map_err(|e| Error::io(&at, e))?;
+        }
+    }
+    Ok(())
 }
 
 fn place(root: &Path, entry: &Entry) -> Result<PathBuf, Error> {

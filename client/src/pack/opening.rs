@@ -77,7 +77,7 @@ impl SmallFile {
     /// Verifies, decrypts, writes.
     fn unpack(self) -> Result<u64, Error> {
         let Content::File { size, key, .. } = &self.entry.content else { return Ok(0) };
-        let opened = verify_each(&[(self.cid, &self.block)]).map_err(Error::from).and_then(|()| {
+        let opened = car::verify(&self.cid, &self.block).map_err(Error::from).and_then(|()| {
             let mut plain = Vec::with_capacity(self.block.len());
             crypt::open_with_key(&self.block[..], key)?.read_to_end(&mut plain)?;
             if plain.len() as u64 == *size { Ok(plain) } else { Err(corrupt(WRONG_SIZE)) }
@@ -101,15 +101,16 @@ pub(super) enum Work {
     Verify(Vec<(u64, Cid, Vec<u8>)>),
     /// Decrypt.
     Open(u64, Chunks),
-    Small(SmallFile),
+    Small(u64, SmallFile),
 }
 
 /// What came out of it.
 pub(super) enum Worked {
-    Verified(Result<Vec<(u64, Vec<u8>)>, car::Error>),
+    /// Each leaf, if it is what its CID says.
+    Verified(Vec<(u64, Result<Vec<u8>, car::Error>)>),
     Opened(u64, Result<Plaintext, crypt::Error>),
     /// With the size of the block.
-    Small(usize, Result<u64, Error>),
+    Small(u64, usize, Result<u64, Error>),
 }
 
 impl Job for Work {
@@ -119,11 +120,12 @@ impl Job for Work {
         match self {
             Work::Verify(blocks) => {
                 let each: Vec<_> = blocks.iter().map(|(_, cid, bytes)| (*cid, &bytes[..])).collect();
-                let verified = verify_each(&each);
-                Worked::Verified(verified.map(|()| blocks.into_iter().map(|(n, _, bytes)| (n, bytes)).collect()))
+                let outcomes = verify_each(&each);
+                let verified = |((number, _, bytes), outcome): (_, Result<(), _>)| (number, outcome.map(|()| bytes));
+                Worked::Verified(blocks.into_iter().zip(outcomes).map(verified).collect())
             }
             Work::Open(number, chunks) => Worked::Opened(number, chunks.open()),
-            Work::Small(file) => Worked::Small(file.block.len(), file.unpack()),
+            Work::Small(number, file) => Worked::Small(number, file.block.len(), file.unpack()),
         }
     }
 

@@ -4,6 +4,8 @@
 //! ```text
 //! read -> Verify, several leaves at once, unless they come verified -> (chunks that lie across leaves are joined) -> Open -> write
 //! ```
+//!
+//! What is wrong with a file is told in the file's order, too, whoever finds it first: after all that is right before it was written.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -27,59 +29,72 @@ const SMALL_BYTES: usize = 4 << 20;
 enum Stage {
     Verifying,
     Verified(Vec<u8>),
+    /// It could not be read, or is not what its CID says.
+    Failed(Error),
 }
 
 /// Unpacks files, one after the other or, if they are small, several at once.
 pub(super) struct Unpacker {
     pool: Pool<Work>,
     spare: Vec<Vec<u8>>,
-    /// Small files that are not written yet, and their bytes; what was written.
+    /// Small files that are not written yet, and their bytes; what was written; the number of the next one.
     small: usize,
     small_bytes: usize,
     written: u64,
+    next: u64,
+    /// The first of them that could not be, and why.
+    failed: Option<(u64, Error)>,
 }
 
 impl Unpacker {
     pub fn new() -> Self {
-        Unpacker { pool: Pool::new(), spare: Vec::new(), small: 0, small_bytes: 0, written: 0 }
+        Unpacker { pool: Pool::new(), spare: Vec::new(), small: 0, small_bytes: 0, written: 0, next: 0, failed: None }
     }
 
     /// Unpacks a file that is one block, sooner or later. Gives the bytes written since it was asked last.
     pub fn small(&mut self, file: SmallFile) -> Result<u64, Error> {
         while self.small >= SMALL_FILES || self.small_bytes > SMALL_BYTES {
-            self.wait_for_small()?;
+            self.wait_for_small();
         }
         self.small += 1;
         self.small_bytes += file.block.len();
-        self.pool.submit(Work::Small(file));
+        self.pool.submit(Work::Small(self.next, file));
+        self.next += 1;
         while let Some(worked) = self.pool.take() {
-            self.count(worked)?;
+            self.count(worked);
         }
-        Ok(std::mem::take(&mut self.written))
+        if self.failed.is_some() { self.finish_small() } else { Ok(std::mem::take(&mut self.written)) }
     }
 
     /// Waits until all small files are written. Gives the bytes as [`small`](Unpacker::small) does.
     pub fn finish_small(&mut self) -> Result<u64, Error> {
         while self.small > 0 {
-            self.wait_for_small()?;
+            self.wait_for_small();
         }
-        Ok(std::mem::take(&mut self.written))
-    }
-
-    fn wait_for_small(&mut self) -> Result<(), Error> {
-        match self.pool.wait() {
-            Some(worked) => self.count(worked),
-            None => Ok(()),
+        match self.failed.take() {
+            Some((_, e)) => Err(e),
+            None => Ok(std::mem::take(&mut self.written)),
         }
     }
 
-    fn count(&mut self, worked: Worked) -> Result<(), Error> {
-        if let Worked::Small(block, outcome) = worked {
+    fn wait_for_small(&mut self) {
+        if let Some(worked) = self.pool.wait() {
+            self.count(worked);
+        }
+    }
+
+    fn count(&mut self, worked: Worked) {
+        if let Worked::Small(number, block, outcome) = worked {
             self.small -= 1;
             self.small_bytes -= block;
-            self.written += outcome?;
+            match outcome {
+                Ok(written) => self.written += written,
+                Err(e) if self.failed.as_ref().is_none_or(|(first, _)| number < *first) => {
+                    self.failed = Some((number, e));
+                }
+                Err(_) => {}
+            }
         }
-        Ok(())
     }
 
     /// Unpacks a range of a file of any size, which ends within it. `write` takes authenticated plaintext, in order.
@@ -128,7 +143,7 @@ struct Pass<'a> {
     waiting: Vec<(u64, cid::Cid, Vec<u8>)>,
     together: usize,
     /// What is being decrypted, in order; none means not yet.
-    parts: VecDeque<Option<Plaintext>>,
+    parts: VecDeque<Option<Result<Plaintext, Error>>>,
     first_part: u64,
     /// Bytes of leaves under way.
     bytes: usize,
@@ -155,19 +170,22 @@ impl Pass<'_> {
     fn run(mut self, car: &mut impl Blocks, write: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         loop {
             while let Some(worked) = self.unpacker.pool.take() {
-                self.take(worked)?;
+                self.take(worked);
             }
             self.join();
             self.write(write)?;
             if !self.ended && self.bytes < self.most {
-                self.read(car)?;
+                if let Err(e) = self.read(car) {
+                    self.stages.push_back(Stage::Failed(e));
+                    self.end();
+                }
                 continue;
             }
             if self.ended && self.stages.is_empty() && self.parts.is_empty() {
                 return Ok(());
             }
             match self.unpacker.pool.wait() {
-                Some(worked) => self.take(worked)?,
+                Some(worked) => self.take(worked),
                 None => self.verify(),
             }
         }
@@ -176,8 +194,7 @@ impl Pass<'_> {
     /// Reads the next leaf.
     fn read(&mut self, car: &mut impl Blocks) -> Result<(), Error> {
         let Some((at, leaf)) = self.leaves.next(car)? else {
-            self.ended = true;
-            self.verify();
+            self.end();
             return Ok(());
         };
         if let Some(start) = self.start.take() {
@@ -207,6 +224,12 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// There is nothing more to read.
+    fn end(&mut self) {
+        self.ended = true;
+        self.verify();
+    }
+
     /// Hands out the leaves that wait.
     fn verify(&mut self) {
         let each = if self.waiting.len() <= FEW { A_FEW.min(self.together) } else { self.waiting.len() };
@@ -216,24 +239,35 @@ impl Pass<'_> {
         }
     }
 
-    fn take(&mut self, worked: Worked) -> Result<(), Error> {
+    fn take(&mut self, worked: Worked) {
         match worked {
             Worked::Verified(leaves) => {
-                for (number, bytes) in leaves? {
-                    self.stages[(number - self.first) as usize] = Stage::Verified(bytes);
+                for (number, leaf) in leaves {
+                    self.stages[(number - self.first) as usize] = match leaf {
+                        Ok(bytes) => Stage::Verified(bytes),
+                        Err(e) => Stage::Failed(e.into()),
+                    };
                 }
             }
-            Worked::Opened(number, part) => self.parts[(number - self.first_part) as usize] = Some(part?),
-            small => self.unpacker.count(small)?,
+            Worked::Opened(number, part) => {
+                self.parts[(number - self.first_part) as usize] = Some(part.map_err(Error::from));
+            }
+            small => self.unpacker.count(small),
         }
-        Ok(())
     }
 
     /// Cuts what was verified into chunks.
     fn join(&mut self) {
-        while matches!(self.stages.front(), Some(Stage::Verified(_))) {
+        while let Some(stage) = self.stages.pop_front_if(|stage| !matches!(stage, Stage::Verifying)) {
             self.first += 1;
-            let Some(Stage::Verified(part)) = self.stages.pop_front() else { unreachable!("the front was looked at") };
+            let part = match stage {
+                Stage::Verified(part) => part,
+                Stage::Failed(e) => {
+                    self.parts.push_back(Some(Err(e)));
+                    continue;
+                }
+                Stage::Verifying => unreachable!("such stay"),
+            };
             let mut at = part.len().min(usize::try_from(self.skip).unwrap_or(usize::MAX));
             self.skip -= at as u64;
             let mut before = None;
@@ -269,21 +303,20 @@ impl Pass<'_> {
 
     /// Writes what was decrypted, in order.
     fn write(&mut self, write: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
-        while matches!(self.parts.front(), Some(Some(_))) {
+        while let Some(Some(opened)) = self.parts.pop_front_if(|part| part.is_some()) {
             self.first_part += 1;
-            if let Some(Some(plain)) = self.parts.pop_front() {
-                for bytes in [&plain.before[..], &plain.part[plain.whole.clone()]] {
-                    let front = bytes.len().min(usize::try_from(self.trim).unwrap_or(usize::MAX));
-                    self.trim -= front as u64;
-                    let bytes = &bytes[front..];
-                    let bytes = &bytes[..bytes.len().min(usize::try_from(self.due).unwrap_or(usize::MAX))];
-                    self.due -= bytes.len() as u64;
-                    if !bytes.is_empty() {
-                        write(bytes)?;
-                    }
+            let plain = opened?;
+            for bytes in [&plain.before[..], &plain.part[plain.whole.clone()]] {
+                let front = bytes.len().min(usize::try_from(self.trim).unwrap_or(usize::MAX));
+                self.trim -= front as u64;
+                let bytes = &bytes[front..];
+                let bytes = &bytes[..bytes.len().min(usize::try_from(self.due).unwrap_or(usize::MAX))];
+                self.due -= bytes.len() as u64;
+                if !bytes.is_empty() {
+                    write(bytes)?;
                 }
-                self.release(plain.part);
             }
+            self.release(plain.part);
         }
         Ok(())
     }

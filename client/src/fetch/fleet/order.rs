@@ -47,9 +47,8 @@ pub(super) fn verify(order: &Order, bytes: Vec<u8>, partial: Option<&Partial>) -
         let framed = &bytes[(range.start - start) as usize..(range.end - start) as usize];
         blocks.push((*cid, place.unverified(cid, framed).map_err(|wrong| (*cid, wrong))?));
     }
-    if verify_each(&blocks).is_err() {
-        let wrong = blocks.iter().find(|block| verify_each(&[**block]).is_err()).unwrap_or(&blocks[0]);
-        return Err((wrong.0, Wrong::Forged));
+    if let Some(wrong) = verify_each(&blocks).iter().position(Result::is_err) {
+        return Err((blocks[wrong].0, Wrong::Forged));
     }
     if let Some(partial) = partial {
         // Without it there is nothing to go on from, and the download goes on.

@@ -2,7 +2,7 @@
 
 use std::io::Seek;
 
-use super::super::manifest::Content;
+use super::super::manifest::{Content, Entry};
 use super::super::pool::{Job, Pool, Turn};
 use super::super::sealing::LEAF;
 use super::*;
@@ -141,6 +141,74 @@ fn what_is_wrong_with_a_body_is_told_and_nothing_stays() {
             }
             assert!(case.names().is_empty(), "{what}");
         }
+    }
+}
+
+/// Whichever thread finds something first: the first thing that is wrong is told, after all that is right before it.
+#[test]
+fn what_is_wrong_is_told_in_the_order_of_the_file() {
+    const GOOD: usize = 20;
+    let case = Case::new();
+    let plain = bytes(60 * CHUNK);
+    let (packed, car) = case.sealed(&plain);
+    let age = age_in(&car);
+    let body = age.len() - (plain.len() + 60 * TAG);
+    let small = Profile { chunk_size: 10_000, max_links: 174 };
+    let mut damaged = age.clone();
+    (GOOD..60).for_each(|chunk| damaged[body + chunk * SEALED_CHUNK] ^= 1);
+    // The leaves of the first damaged chunk and of all behind it are forged.
+    let first = (body + GOOD * SEALED_CHUNK) / small.chunk_size;
+    let mut forged = plainly(&age, &small).1;
+    let mut of_first = Cid::default();
+    for (number, leaf) in age.chunks(small.chunk_size).enumerate().skip(first) {
+        let at = forged.windows(leaf.len()).position(|window| window == leaf).unwrap();
+        forged[at] ^= 1;
+        if number == first {
+            of_first = crate::car::leaf_cids(&[leaf])[0];
+        }
+    }
+    let whole = format!("chunk {GOOD} of");
+    // The first forged leaf holds the end of the chunk before, too.
+    for (car, good, what) in [(plainly(&damaged, &small).1, GOOD, whole), (forged, GOOD - 1, of_first.to_string())] {
+        for _ in 0..25 {
+            let mut package = Package::open(Cursor::new(&car), None, Key::File(&packed.file_key)).unwrap();
+            let mut out = Vec::new();
+            match package.copy(None, None, &mut out, Options::default()) {
+                Err(Error::Corrupt { what: found, .. }) => assert!(found.contains(&what), "{what}: {found}"),
+                other => panic!("{what}: {other:?}"),
+            }
+            assert!(out == plain[..good * CHUNK], "{what}: {} bytes", out.len());
+        }
+    }
+}
+
+#[test]
+fn of_many_damaged_files_the_first_is_named() {
+    let case = Case::new();
+    fs::create_dir(case.path("folder")).unwrap();
+    for number in 0..200 {
+        // The first damaged one takes longest.
+        let size = if number == 50 { 400_000 } else { 100 };
+        fs::write(case.path("folder").join(format!("f{number:03}")), [&[number as u8][..], &bytes(size)].concat())
+            .unwrap();
+    }
+    let (packed, mut car) = case.pack("folder").unwrap();
+    let mut package = Package::open(Cursor::new(car.clone()), None, Key::File(&packed.file_key)).unwrap();
+    let payload = |entry: &Entry| if let Content::File { payload, .. } = entry.content { Some(payload) } else { None };
+    let payloads: Vec<_> = package.entries().iter().filter_map(payload).skip(50).collect();
+    let cids: Vec<_> = payloads.into_iter().map(|payload| package.payload_cid(payload).unwrap()).collect();
+    let mut good = CarFile::open(Cursor::new(car.clone()), None).unwrap();
+    for cid in cids {
+        let block = good.block(&cid).unwrap();
+        let at = car.windows(block.len()).position(|window| window == block).unwrap();
+        car[at + block.len() - 1] ^= 1;
+    }
+    for _ in 0..25 {
+        match case.unpack(&car, "back") {
+            Err(Error::Corrupt { at, .. }) => assert_eq!(at, "f050"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(case.names(), ["folder"]);
     }
 }
 
