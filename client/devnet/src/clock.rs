@@ -169,15 +169,13 @@ fn tick(chain: &mut Chain, inbox: &mpsc::Receiver<Order>, interval: Option<Durat
     let mut next = interval.map(|interval| Instant::now() + interval);
     if interval.is_none() && !chain.is_compiling() {
         // What waited when the chain was closed, or must be done at its beginning.
-        note(settle(chain));
-        note(chain.store().sync().map_err(Into::into));
+        guarded(chain, |chain| lasting(chain, settle));
     }
     loop {
         if let (Some(interval), Some(due)) = (interval, next)
             && due <= Instant::now()
         {
-            note(chain.mine_one());
-            note(chain.store().sync().map_err(Into::into));
+            guarded(chain, |chain| lasting(chain, Chain::mine_one));
             // After long work the missed tipsets are not made up for.
             next = Some((due + interval).max(Instant::now()));
         }
@@ -189,8 +187,7 @@ fn tick(chain: &mut Chain, inbox: &mpsc::Receiver<Order>, interval: Option<Durat
             Ok(Order::Run(job)) => guarded(chain, job),
             // Whoever compiles wakes us in the end.
             Ok(Order::Wake) if interval.is_none() && !chain.is_compiling() => {
-                note(settle(chain));
-                note(chain.store().sync().map_err(Into::into));
+                guarded(chain, |chain| lasting(chain, settle));
             }
             Ok(Order::Wake) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -198,12 +195,18 @@ fn tick(chain: &mut Chain, inbox: &mpsc::Receiver<Order>, interval: Option<Durat
     }
 }
 
-/// Runs a job; if it panics, everything that it left half done is forgotten.
-fn guarded(chain: &mut Chain, job: Job) {
+/// Does something; if it panics, everything that it left half done is forgotten, and the chain goes on.
+fn guarded(chain: &mut Chain, job: impl FnOnce(&mut Chain)) {
     if std::panic::catch_unwind(AssertUnwindSafe(|| job(chain))).is_err() {
-        tracing::error!("a request panicked");
+        tracing::error!("something that was asked of the chain panicked, which is a defect; nothing came of it");
         chain.store.discard();
     }
+}
+
+/// Does what nobody waits for, and sees to it that it is on the disk.
+fn lasting(chain: &mut Chain, work: impl FnOnce(&mut Chain) -> Result<()>) {
+    note(work(chain));
+    note(chain.store().sync().map_err(Into::into));
 }
 
 fn note(done: Result<()>) {

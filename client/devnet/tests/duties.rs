@@ -113,3 +113,51 @@ async fn time_runs_by_itself_while_somebody_awaits_it() {
     assert_eq!(failed, NodeError::Refused { code: 1, message: "no".into() });
     assert!(node.request("Devnet.Unknown", json!([])).await.unwrap_err().is_unknown_method());
 }
+
+/// Panics whenever it must act or is asked to.
+struct Clumsy {
+    awaited: Arc<AtomicI64>,
+}
+
+impl Duties for Clumsy {
+    fn next(&mut self, _view: &dyn LedgerView) -> Option<ChainEpoch> {
+        None
+    }
+
+    fn awaited(&mut self, view: &dyn LedgerView) -> Option<ChainEpoch> {
+        Some(self.awaited.load(Ordering::Relaxed)).filter(|epoch| *epoch > view.epoch())
+    }
+
+    fn act(&mut self, ledger: &mut dyn Ledger) -> Result<()> {
+        assert!(self.awaited.load(Ordering::Relaxed) < ledger.epoch(), "I dropped it");
+        Ok(())
+    }
+
+    fn command(&mut self, method: &str, _params: &[Value], view: &dyn LedgerView) -> Option<Result<Value>> {
+        assert_ne!(method, "Devnet.Drop", "I dropped it");
+        Some(Ok(json!(view.epoch())))
+    }
+}
+
+/// Whether somebody asked for it or time passed: a panic is told or logged, and the chain and those with duties go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_ends_neither_the_chain_nor_their_life_on_it() {
+    let awaited = Arc::new(AtomicI64::new(-1));
+    let clumsy = Clumsy { awaited: awaited.clone() };
+    let config = Config {
+        genesis: genesis(),
+        actor: None,
+        inhabit: Some(Box::new(move |_| Ok(Box::new(clumsy) as Box<dyn Duties>))),
+        ..Config::default()
+    };
+    let devnet = spawn(config).await.unwrap();
+    let node = devnet.node();
+    assert!(node.request("Devnet.Drop", json!([])).await.unwrap_err().to_string().contains("failed inside"));
+    assert_eq!(node.request("Devnet.Epoch", json!([])).await.unwrap(), json!(0));
+    awaited.store(7, Ordering::Relaxed);
+    devnet.handle().waker().wake();
+    assert_eq!(node.chain_head().await.unwrap().height, 0, "nothing came of it");
+    awaited.store(-1, Ordering::Relaxed);
+    devnet.handle().run_and_settle(|chain| chain.mine(3)).await.unwrap().0.unwrap();
+    assert_eq!(node.request("Devnet.Epoch", json!([])).await.unwrap(), json!(3));
+}

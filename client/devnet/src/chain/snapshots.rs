@@ -50,14 +50,12 @@ impl Chain {
         self.looked = self.looked.min(self.head.height);
         // On the disk before the providers' books: they may be ahead of the chain, and never behind.
         self.store.sync()?;
-        if let Some(mut duties) = self.duties.take() {
-            let memory = serde_json::from_str(&to.duties).unwrap_or_default();
-            let done = duties.revert(&memory, &Ledger::resting(self));
-            self.duties = Some(duties);
-            done.context("those with duties going back")?;
-        }
         self.filters.go_back(self.head.height);
         self.heads.send_replace(self.head.height);
+        let memory = serde_json::from_str(&to.duties).unwrap_or_default();
+        if let Some(done) = self.with_duties(|duties, chain| duties.revert(&memory, &Ledger::resting(chain))) {
+            done.context("those with duties going back")?;
+        }
         Ok(id)
     }
 }

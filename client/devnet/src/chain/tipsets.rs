@@ -1,5 +1,6 @@
 //! Making tipsets: duties, messages, cron, and one commit. A commit holds a tipset whole.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
@@ -83,9 +84,7 @@ impl Chain {
         &mut self,
         ask: impl FnOnce(&mut dyn Duties, &Ledger<'_>) -> Option<ChainEpoch>,
     ) -> Result<Option<ChainEpoch>> {
-        let Some(mut duties) = self.duties.take() else { return Ok(None) };
-        let answer = ask(duties.as_mut(), &Ledger::resting(self));
-        self.duties = Some(duties);
+        let answer = self.with_duties(|duties, chain| ask(duties, &Ledger::resting(chain))).flatten();
         Ok(answer.map(|epoch| epoch.max(self.head.height + 1)))
     }
 
@@ -95,10 +94,15 @@ impl Chain {
         name: &str,
         values: &[serde_json::Value],
     ) -> Option<Result<serde_json::Value>> {
+        self.with_duties(|duties, chain| duties.command(name, values, &Ledger::resting(chain)))?
+    }
+
+    /// Lets those with duties meet the chain. They stay with it even if they panic.
+    pub(super) fn with_duties<T>(&mut self, meet: impl FnOnce(&mut dyn Duties, &mut Self) -> T) -> Option<T> {
         let mut duties = self.duties.take()?;
-        let answer = duties.command(name, values, &Ledger::resting(self));
+        let met = catch_unwind(AssertUnwindSafe(|| meet(duties.as_mut(), self)));
         self.duties = Some(duties);
-        answer
+        Some(met.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 
     /// Pays from the faucet, in a tipset of its own.
@@ -158,12 +162,9 @@ impl Chain {
             vm.cron()?;
             parent_state = vm.flush()?;
         }
-        if let Some(mut duties) = self.duties.take() {
-            let acted = duties.act(&mut Ledger::acting(self, epoch, parent_state));
-            self.duties = Some(duties);
-            if let Err(e) = acted {
-                tracing::warn!("a duty at epoch {epoch} failed: {e:#}");
-            }
+        let acted = self.with_duties(|duties, chain| duties.act(&mut Ledger::acting(chain, epoch, parent_state)));
+        if let Some(Err(e)) = acted {
+            tracing::warn!("a duty at epoch {epoch} failed: {e:#}");
         }
 
         let mut made = Making::default();
