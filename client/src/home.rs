@@ -115,6 +115,16 @@ impl Home {
         self.data.join("packing").join(format!("{name}.journal"))
     }
 
+    /// Other people's keys on a chain.
+    pub fn known_keys(&self, chain: &str) -> PathBuf {
+        self.data.join("known_keys").join(format!("{}.json", chain.replace(' ', "-")))
+    }
+
+    /// Whether this home is only rehearsed in: nothing of it is to change.
+    pub fn is_rehearsed(&self) -> bool {
+        self.journals.is_some()
+    }
+
     /// Takes the lock of that name: at most one process holds it.
     ///
     /// Errors: Busy: another process holds it.

@@ -9,6 +9,7 @@
 //! | on this machine | [`pack`], [`wallet`], [`keyring`], [`home`] |
 //! | the chain | [`network`], [`node`], [`sender`], [`actor`] |
 //! | providers | [`deal`] |
+//! | other people | [`known_keys`] |
 //! | flows | [`store`], [`access`], [`fetch`], [`check`], [`share`], [`bounty`], [`care`] |
 //!
 //! # Store a file, and open it to a friend
@@ -20,6 +21,7 @@
 //! use bauta_client::actor::Actor;
 //! use bauta_client::home::Home;
 //! use bauta_client::keyring::Keyring;
+//! use bauta_client::known_keys::KnownKeys;
 //! use bauta_client::network::Network;
 //! use bauta_client::node::HttpNode;
 //! use bauta_client::sender::{Sender, Silent, Slips};
@@ -42,7 +44,9 @@
 //! let stored = store.put(&request, Arc::new(Quiet)).await?;
 //!
 //! let (id, friend) = (stored.registered.file, address::parse("t1…")?);
-//! share::grant(&actor, &sender, &identities, id, &[friend], Rights::READ, EPOCH_NEVER, &Silent).await?;
+//! let known = KnownKeys::of(&home, &**actor.node(), &Network::Local).await?;
+//! let readers = share::readers(&actor, &known, &[friend]).await?;
+//! share::grant(&actor, &sender, &identities, id, &readers, Rights::READ, EPOCH_NEVER, &Silent).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -145,6 +149,9 @@ pub mod fetch;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod check;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod known_keys;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod share;

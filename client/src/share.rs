@@ -2,14 +2,15 @@
 //!
 //! ```no_run
 //! # async fn example(sender: bauta_client::sender::Sender, actor: bauta_client::actor::Actor,
-//! #     me: bauta_client::crypt::Identity) -> Result<(), Box<dyn std::error::Error>> {
+//! #     me: bauta_client::crypt::Identity, known: bauta_client::known_keys::KnownKeys) -> Result<(), Box<dyn std::error::Error>> {
 //! use bauta_abi::{EPOCH_NEVER, Rights};
 //! use bauta_client::address;
 //! use bauta_client::sender::Silent;
 //! use bauta_client::share;
 //!
 //! let friend = address::parse("t1…")?;
-//! share::grant(&actor, &sender, &[me], 7, &[friend], Rights::READ, EPOCH_NEVER, &Silent).await?;
+//! let readers = share::readers(&actor, &known, &[friend]).await?;
+//! share::grant(&actor, &sender, &[me], 7, &readers, Rights::READ, EPOCH_NEVER, &Silent).await?;
 //! share::revoke(&actor, &sender, 7, &[friend], &Silent).await?;
 //! # Ok(())
 //! # }
@@ -22,6 +23,7 @@ use fvm_shared::clock::ChainEpoch;
 use crate::access::{Access, AccessError, actor_id};
 use crate::actor::{Actor, ActorError, Call};
 use crate::crypt::{self, Identity, Recipient};
+use crate::known_keys::{KnownKeyError, KnownKeys};
 use crate::sender::{Sender, Sent, Watch};
 
 /// Why something was not shared.
@@ -41,6 +43,9 @@ pub enum ShareError {
         /// What is wrong with it.
         why: crypt::Error,
     },
+    /// The published key is not the one that is known.
+    #[error(transparent)]
+    Known(#[from] KnownKeyError),
     /// A part of the batches went through before one failed.
     #[error("{done} of {all} addresses are done, then: {why}")]
     Partly {
@@ -75,15 +80,39 @@ pub async fn publish(
     Ok(Some(actor.send_only(sender, &Call::publish_key(recipient)?, watch).await?))
 }
 
-/// The published recipient of an address.
+/// Somebody with a published key that contradicts nothing we know.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// Who.
+    pub address: Address,
+    /// Their key.
+    pub recipient: Recipient,
+    /// Whether we know them only since now: then it is the node's word that the key is theirs.
+    pub is_new: bool,
+}
+
+/// Looks up the published keys of addresses, each once, and compares them with what is known.
 ///
-/// Errors: [`ShareError::NoKey`], [`ShareError::BadKey`].
-pub async fn recipient_of(actor: &Actor, address: &Address) -> Result<Recipient, ShareError> {
-    let who = || actor.node().prefix().show(address);
-    match published(actor, address).await? {
-        Some(key) => key.recipient.parse().map_err(|why| ShareError::BadKey { who: who(), why }),
-        None => Err(ShareError::NoKey(vec![who()])),
+/// Errors: [`ShareError::NoKey`] with all who have none, [`ShareError::BadKey`], [`ShareError::Known`].
+pub async fn readers(actor: &Actor, known: &KnownKeys, of: &[Address]) -> Result<Vec<Reader>, ShareError> {
+    let who = |address: &Address| actor.node().prefix().show(address);
+    let (mut shown, mut missing) = (Vec::new(), Vec::new());
+    for address in distinct(of) {
+        match published(actor, &address).await? {
+            Some(key) => {
+                let recipient: Result<Recipient, _> = key.recipient.parse();
+                shown.push((address, recipient.map_err(|why| ShareError::BadKey { who: who(&address), why })?));
+            }
+            None => missing.push(who(&address)),
+        }
     }
+    if !missing.is_empty() {
+        return Err(ShareError::NoKey(missing));
+    }
+    let pairs: Vec<_> = shown.iter().map(|(address, recipient)| (*address, recipient)).collect();
+    let new = known.meet(&pairs, actor.node().prefix()).await?;
+    let reader = |((address, recipient), is_new)| Reader { address, recipient, is_new };
+    Ok(shown.into_iter().zip(new).map(reader).collect())
 }
 
 /// The key that an address has published; an address that is not on the chain has none.
@@ -94,34 +123,24 @@ async fn published(actor: &Actor, address: &Address) -> Result<Option<Key>, Acto
     }
 }
 
-/// Opens a file to others: wraps its key for each of them. All must have published a key before the first message is sent; then batches of 32.
+/// Opens a file to others: wraps its key for each of them. Batches of 32.
 #[allow(clippy::too_many_arguments)] // The ABI's own parameters plus the three that every flow has.
 pub async fn grant(
     actor: &Actor,
     sender: &Sender,
     identities: &[Identity],
     id: FileId,
-    to: &[Address],
+    to: &[Reader],
     rights: Rights,
     expiration: ChainEpoch,
     watch: &dyn Watch,
 ) -> Result<Vec<Sent>, ShareError> {
     let access = Access::open(actor, id, &sender.address(), identities).await?;
     access.needs(Rights::SHARE)?;
-    let mut missing = Vec::new();
     let mut grants = Vec::new();
-    for address in distinct(to) {
-        match recipient_of(actor, &address).await {
-            Ok(recipient) => {
-                let wrap = wrap_for(&access, &recipient, actor, &address)?;
-                grants.push(GrantSpec { address, wrap, rights, expiration });
-            }
-            Err(ShareError::NoKey(who)) => missing.extend(who),
-            Err(other) => return Err(other),
-        }
-    }
-    if !missing.is_empty() {
-        return Err(ShareError::NoKey(missing));
+    for reader in to {
+        let wrap = wrap_for(&access, reader, actor)?;
+        grants.push(GrantSpec { address: reader.address, wrap, rights, expiration });
     }
     let calls = grants.chunks(MAX_GRANTS_PER_CALL).map(|batch| (batch.len(), Call::grant_access(id, batch.to_vec())));
     send_all(actor, sender, calls.collect(), watch).await
@@ -146,18 +165,17 @@ pub async fn transfer(
     sender: &Sender,
     identities: &[Identity],
     id: FileId,
-    to: &Address,
+    to: &Reader,
     watch: &dyn Watch,
 ) -> Result<Sent, ShareError> {
     let access = Access::open(actor, id, &sender.address(), identities).await?;
-    let recipient = recipient_of(actor, to).await?;
-    let wrap = wrap_for(&access, &recipient, actor, to)?;
-    Ok(actor.send_only(sender, &Call::transfer_file(id, *to, wrap)?, watch).await?)
+    let wrap = wrap_for(&access, to, actor)?;
+    Ok(actor.send_only(sender, &Call::transfer_file(id, to.address, wrap)?, watch).await?)
 }
 
-fn wrap_for(access: &Access, to: &Recipient, actor: &Actor, address: &Address) -> Result<Vec<u8>, ShareError> {
-    let who = || actor.node().prefix().show(address);
-    let wrap = crypt::wrap(&access.file_key, to).map_err(|why| ShareError::BadKey { who: who(), why })?;
+fn wrap_for(access: &Access, to: &Reader, actor: &Actor) -> Result<Vec<u8>, ShareError> {
+    let who = || actor.node().prefix().show(&to.address);
+    let wrap = crypt::wrap(&access.file_key, &to.recipient).map_err(|why| ShareError::BadKey { who: who(), why })?;
     Ok(wrap.into_bytes())
 }
 

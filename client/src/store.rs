@@ -45,6 +45,7 @@ use crate::crypt::{self, Recipient};
 use crate::deal::{self, DealError};
 use crate::fetch::Source;
 use crate::home::{Home, Lock};
+use crate::known_keys::KnownKeys;
 use crate::node::chain_name;
 use crate::pack::{self, Options, Skipped};
 use crate::sender::{self, SendError, Sender};
@@ -307,7 +308,9 @@ impl<'a> Store<'a> {
         }
         // Better before anything is uploaded than after.
         self.may_write(id, me).await.map_err(ShareError::from)?;
-        Ok(share::recipient_of(self.actor, &Address::new_id(record.owner)).await?)
+        let known = KnownKeys::of(self.home, &**self.actor.node(), self.sender.network()).await?;
+        let owner = share::readers(self.actor, &known, &[Address::new_id(record.owner)]).await?;
+        owner.into_iter().next().map(|owner| owner.recipient).ok_or(StoreError::NoSuchFile(id))
     }
 
     async fn may_write(&self, id: FileId, me: Option<ActorID>) -> Result<(), AccessError> {

@@ -8,6 +8,7 @@ use bauta_client::address::{Address, Prefix};
 use bauta_client::crypt::Identity;
 use bauta_client::home::{Config, Home};
 use bauta_client::keyring::{Keyring, SecretString};
+use bauta_client::known_keys::KnownKeys;
 use bauta_client::network::{Endpoint, LOCAL_NODE_NAME, Network};
 use bauta_client::node::{DevnetInfo, HttpNode, HttpSettings, Node, Rehearsal, Rehearsed};
 use bauta_client::sender::{Sender, Slips};
@@ -273,6 +274,12 @@ impl Context {
         let (node, network) = self.node().await?;
         let slips = Slips::of(&self.home, &*node, &network).await?;
         Ok(Sender::new(node, key, network).with_slips(slips))
+    }
+
+    /// Other people's keys that we know on this chain.
+    pub async fn known_keys(&mut self) -> anyhow::Result<KnownKeys> {
+        let (node, network) = self.node().await?;
+        Ok(KnownKeys::of(&self.home, &*node, &network).await?)
     }
 
     /// The file of identities.

@@ -15,6 +15,7 @@ use bauta_client::deploy::DeployError;
 use bauta_client::fetch::FetchError;
 use bauta_client::home::{ConfigError, FileError, HomeError};
 use bauta_client::keyring::KeyringError;
+use bauta_client::known_keys::KnownKeyError;
 use bauta_client::network::EndpointError;
 use bauta_client::node::NodeError;
 use bauta_client::pack;
@@ -122,6 +123,7 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         Failure => |e| e.exit,
         AccessError => access,
         ShareError => share,
+        KnownKeyError => known_key,
         BountyError => bounty,
         FetchError => fetch,
         StoreError => store,
@@ -164,8 +166,17 @@ fn share(error: &ShareError) -> Exit {
         ShareError::Access(error) => access(error),
         ShareError::NoKey(_) => Exit::NotFound,
         ShareError::BadKey { .. } => Exit::Corrupt,
+        ShareError::Known(error) => known_key(error),
         ShareError::Partly { .. } => Exit::Partly,
         ShareError::Actor(error) => actor(error),
+    }
+}
+
+fn known_key(error: &KnownKeyError) -> Exit {
+    match error {
+        KnownKeyError::Changed { .. } => Exit::NoAccess,
+        KnownKeyError::Damaged { .. } => Exit::Failed,
+        KnownKeyError::File(error) => file(error),
     }
 }
 

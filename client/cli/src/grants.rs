@@ -4,8 +4,10 @@ use std::fmt;
 
 use bauta_abi::{EPOCH_NEVER, FileId, Grant as GrantRecord, GrantState, Rights};
 use bauta_client::access::AccessError;
+use bauta_client::actor::Actor;
 use bauta_client::address::{Address, AnyAddress};
-use bauta_client::share::{self, ShareError};
+use bauta_client::network::Network;
+use bauta_client::share::{self, Reader, ShareError};
 use fvm_shared::clock::ChainEpoch;
 use serde::Serialize;
 
@@ -17,11 +19,35 @@ use crate::files::{is_not_found, shown};
 use crate::output::{Output, Rows, Table};
 use crate::span;
 
+/// Somebody's key, as it was used.
+#[derive(Serialize)]
+struct KeyRow {
+    address: String,
+    recipient: String,
+    new: bool,
+}
+
+/// Looks up whom a file is to be opened to, and says whose key is the node's word alone.
+pub async fn meet(context: &mut Context, actor: &Actor, of: &[Address]) -> anyhow::Result<Vec<Reader>> {
+    let known = context.known_keys().await?;
+    let readers = share::readers(actor, &known, of).await?;
+    let (_, network) = context.node().await?;
+    for reader in readers.iter().filter(|reader| reader.is_new) {
+        let (who, key) = (network.show(&reader.address), &reader.recipient);
+        context.notes().say(format_args!(
+            "{who} is new to you, and that their key is {key} is the node's word: ask them what `bauta key show` prints"
+        ));
+    }
+    Ok(readers)
+}
+
 #[derive(Serialize)]
 struct Shared {
     file_id: FileId,
     #[serde(rename = "addresses")]
     to: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<KeyRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rights: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +74,7 @@ impl fmt::Display for Shared {
         let rows = Rows::default()
             .row("file", self.file_id)
             .each(self.verb, &self.to)
+            .each("key", self.keys.iter().map(|key| &key.recipient))
             .maybe("rights", self.rights.as_ref())
             .maybe("expires", self.expires.as_ref().map(|expiry| &expiry.text));
         message_rows(rows, &self.messages).fmt(f)
@@ -58,6 +85,15 @@ impl fmt::Display for Shared {
 fn words(rights: Rights) -> String {
     let all = [(Rights::READ, "read"), (Rights::WRITE, "write"), (Rights::SHARE, "share")];
     all.iter().filter(|(right, _)| rights.contains(*right)).map(|(_, word)| *word).collect::<Vec<_>>().join(",")
+}
+
+fn key_rows(readers: &[Reader], network: &Network) -> Vec<KeyRow> {
+    let row = |reader: &Reader| KeyRow {
+        address: network.show(&reader.address),
+        recipient: reader.recipient.to_string(),
+        new: reader.is_new,
+    };
+    readers.iter().map(row).collect()
 }
 
 fn addresses(from: &[AnyAddress]) -> Vec<Address> {
@@ -74,11 +110,13 @@ pub async fn grant(context: &mut Context, args: Grant) -> anyhow::Result<Output>
     let expiration = args.expires.map_or(EPOCH_NEVER, |when| when.epoch(now));
     let to = addresses(&args.addresses);
     let network = sender.network().clone();
+    let readers = meet(context, &actor, &to).await?;
     let spending = Spending::new(context.notes(), &network, &format!("granting access to file {file_id}"));
-    let sent = share::grant(&actor, &sender, &identities, file_id, &to, rights, expiration, &spending).await?;
+    let sent = share::grant(&actor, &sender, &identities, file_id, &readers, rights, expiration, &spending).await?;
     Ok(Output::new(&Shared {
         file_id,
         to: to.iter().map(|address| network.show(address)).collect(),
+        keys: key_rows(&readers, &network),
         rights: Some(words(rights)),
         expires: Some(Expiry::new(expiration, now)),
         messages: sent.iter().map(MessageRow::from).collect(),
@@ -107,6 +145,7 @@ pub async fn revoke(context: &mut Context, args: Revoke) -> anyhow::Result<Outpu
     Ok(Output::new(&Shared {
         file_id: args.file_id,
         to: from.iter().map(|address| network.show(address)).collect(),
+        keys: Vec::new(),
         rights: None,
         expires: None,
         messages: sent.iter().map(MessageRow::from).collect(),
@@ -176,11 +215,13 @@ pub async fn transfer(context: &mut Context, args: Transfer) -> anyhow::Result<O
     let sender = context.sender().await?;
     let identities = context.identities()?;
     let network = sender.network().clone();
+    let readers = meet(context, &actor, &[args.to.0]).await?;
     let spending = Spending::new(context.notes(), &network, &format!("transferring file {}", args.file_id));
-    let sent = share::transfer(&actor, &sender, &identities, args.file_id, &args.to.0, &spending).await?;
+    let sent = share::transfer(&actor, &sender, &identities, args.file_id, &readers[0], &spending).await?;
     Ok(Output::new(&Shared {
         file_id: args.file_id,
         to: vec![network.show(&args.to.0)],
+        keys: key_rows(&readers, &network),
         rights: None,
         expires: None,
         messages: vec![MessageRow::from(&sent)],

@@ -4,18 +4,19 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use bauta_client::crypt::Identity;
+use bauta_client::address::Address;
+use bauta_client::crypt::{Identity, Recipient};
 use bauta_client::home::{create_private, replace_private};
 use bauta_client::keyring::{self, Keyring, SecretString};
 use bauta_client::share;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::args::{Key, KeyExport, KeyImport, KeyNew};
+use crate::args::{Key, KeyExport, KeyImport, KeyNew, KeyTrust};
 use crate::chain::{MessageRow, Spending, message_rows};
 use crate::context::{Context, secret};
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, Rows};
+use crate::output::{Output, Rows, Table};
 use crate::place::is_dash;
 
 /// Longest identity file that is imported.
@@ -29,6 +30,8 @@ pub async fn run(context: &mut Context, command: Key) -> anyhow::Result<Output> 
         Key::Publish => publish(context).await,
         Key::Export(args) => export(context, args),
         Key::Import(args) => import(context, args),
+        Key::Known => known(context).await,
+        Key::Trust(args) => trust(context, args).await,
     }
 }
 
@@ -126,6 +129,59 @@ async fn publish(context: &mut Context) -> anyhow::Result<Output> {
         address: sender.network().show(&sender.address()),
         messages: sent.iter().map(MessageRow::from).collect(),
     }))
+}
+
+#[derive(Serialize)]
+struct Known {
+    keys: Vec<KnownRow>,
+}
+
+#[derive(Serialize)]
+struct KnownRow {
+    address: String,
+    recipient: String,
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&["address", "recipient"]);
+        for key in &self.keys {
+            table.add(vec![key.address.clone(), key.recipient.clone()]);
+        }
+        table.fmt(f)
+    }
+}
+
+async fn known(context: &mut Context) -> anyhow::Result<Output> {
+    let known = context.known_keys().await?.list()?;
+    let (_, network) = context.node().await?;
+    let row = |(address, recipient): (Address, Recipient)| KnownRow {
+        address: network.show(&address),
+        recipient: recipient.to_string(),
+    };
+    Ok(Output::new(&Known { keys: known.into_iter().map(row).collect() }))
+}
+
+#[derive(Serialize)]
+struct Trusted {
+    address: String,
+    recipient: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+}
+
+impl fmt::Display for Trusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = Rows::default().row("address", &self.address).row("recipient", &self.recipient);
+        rows.maybe("before", self.before.as_ref()).fmt(f)
+    }
+}
+
+async fn trust(context: &mut Context, args: KeyTrust) -> anyhow::Result<Output> {
+    let before = context.known_keys().await?.trust(&args.who.0, &args.recipient).await?;
+    let (_, network) = context.node().await?;
+    let (address, recipient) = (network.show(&args.who.0), args.recipient.to_string());
+    Ok(Output::new(&Trusted { address, recipient, before }))
 }
 
 #[derive(Serialize)]

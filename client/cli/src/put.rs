@@ -13,7 +13,7 @@ use bauta_client::network::Network;
 use bauta_client::node::Waiting;
 use bauta_client::pack;
 use bauta_client::sender::{self, Cost};
-use bauta_client::share;
+use bauta_client::share::{self, Reader};
 use bauta_client::store::{self, DealEntry, DealProgress, Request, Store, Stored};
 use cid::Cid;
 use indicatif::HumanBytes;
@@ -23,6 +23,7 @@ use crate::args::Put;
 use crate::chain::{MessageRow, Spending};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::grants::meet;
 use crate::open;
 use crate::output::{Notes, Output, Rows, clean};
 use crate::pack::{Piece, skipped};
@@ -179,10 +180,8 @@ pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
     let network = sender.network().clone();
     let identities = context.identities()?;
     let grantees: Vec<Address> = args.grant.iter().map(|address| address.0).collect();
-    for grantee in &grantees {
-        // Better before anything is uploaded than after.
-        share::recipient_of(&actor, grantee).await?;
-    }
+    // Better before anything is uploaded than after.
+    let readers = meet(context, &actor, &grantees).await?;
     let home = context.home().clone();
     let store = Store::new(&actor, &sender, identities[0].recipient(), &home).await?.resuming(&identities);
     let wished = match args.update {
@@ -202,7 +201,7 @@ pub async fn put(context: &mut Context, args: Put) -> anyhow::Result<Output> {
     progress.packing.end();
 
     let mut messages = Vec::new();
-    let missing = not_granted(&actor, stored.registered.file, &grantees).await?;
+    let missing = not_granted(&actor, stored.registered.file, readers).await?;
     let mut trouble = trouble(&stored);
     if !missing.is_empty() {
         let spending = Spending::new(context.notes(), &network, "granting access");
@@ -271,13 +270,13 @@ async fn request(context: &mut Context, args: &Put, network: &Network, usual: us
 async fn not_granted(
     actor: &bauta_client::actor::Actor,
     id: FileId,
-    grantees: &[Address],
-) -> anyhow::Result<Vec<Address>> {
+    readers: Vec<Reader>,
+) -> anyhow::Result<Vec<Reader>> {
     let mut missing = Vec::new();
-    for grantee in grantees {
-        let grant = actor.grant(id, grantee).await?;
+    for reader in readers {
+        let grant = actor.grant(id, &reader.address).await?;
         if grant.is_none_or(|grant| grant.state != GrantState::Active) {
-            missing.push(*grantee);
+            missing.push(reader);
         }
     }
     Ok(missing)

@@ -374,3 +374,56 @@ fn whoever_may_write_writes_for_the_owner() {
     assert!(bob.fails(6, &["get", "1", "-o", "x"]).contains("stale"));
     bob.fails(4, &["put", &theirs, "--update", "7"]);
 }
+
+/// A node could show its own key in place of a friend's.
+#[test]
+fn another_key_than_before_is_refused_until_a_person_trusts_it() {
+    let net = Net::start(&[]);
+    let (alice, bob) = (User::on(&net), User::on(&net));
+    alice.ok(&["init"]);
+    bob.ok(&["init"]);
+    let (address, first) = (bob.address(), bob.ok(&["key", "show"])["recipient"].as_str().unwrap().to_owned());
+    alice.write("one.txt", b"for bob");
+    alice.ok(&["put", "one.txt"]);
+
+    // What is only rehearsed is not written down.
+    alice.ok(&["grant", "1", &address, "--dry-run"]);
+    assert_eq!(alice.ok(&["key", "known"])["keys"].as_array().unwrap().len(), 0);
+    let run = alice.run(&["grant", "1", &address]);
+    assert!(run.code == 0 && run.stderr.contains("is new to you") && run.stderr.contains(&first), "{}", run.stderr);
+    let known = alice.ok(&["key", "known"]);
+    assert_eq!(
+        (&known["keys"][0]["address"], &known["keys"][0]["recipient"]),
+        (&(&*address).into(), &(&*first).into())
+    );
+    alice.ok(&["revoke", "1", &address]);
+    let run = alice.run(&["grant", "1", &address]);
+    assert!(run.code == 0 && !run.stderr.contains("is new to you"), "{}", run.stderr);
+
+    bob.ok(&["key", "new", "--force"]);
+    bob.ok(&["key", "publish"]);
+    let second = bob.ok(&["key", "show"])["recipient"].as_str().unwrap().to_owned();
+    alice.write("two.txt", b"for bob, too");
+    let before = alice.ok(&["wallet", "balance"])["balance"].clone();
+    for args in [
+        &["grant", "1", &address][..],
+        &["grant", "1", &address, "--dry-run"],
+        &["put", "two.txt", "--grant", &address],
+        &["transfer", "1", &address],
+    ] {
+        let message = alice.fails(6, args);
+        assert!(message.contains(&format!("bauta key trust {address} {second}")), "{message}");
+    }
+    assert_eq!(alice.ok(&["wallet", "balance"])["balance"], before, "nothing was sent");
+    assert_eq!(alice.ok(&["ls"])["files"].as_array().unwrap().len(), 1, "and nothing stored");
+
+    alice.fails(2, &["key", "trust", &address, "age1nonsense"]);
+    let trusted = alice.ok(&["key", "trust", &address, &second]);
+    assert_eq!(trusted["before"], first);
+    let put = alice.ok(&["put", "two.txt", "--grant", &address]);
+    assert_eq!(put["granted"][0], address);
+    bob.ok(&["get", "2"]);
+    assert_eq!(std::fs::read(bob.path("two.txt")).unwrap(), b"for bob, too");
+    let transferred = alice.ok(&["transfer", "1", &address]);
+    assert_eq!((&transferred["keys"][0]["recipient"], &transferred["keys"][0]["new"]), (&second.into(), &false.into()));
+}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bauta_client::address::AnyAddress;
+use bauta_client::crypt::Recipient;
 use bauta_client::wallet::KeyPath;
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -47,6 +48,10 @@ pub enum Key {
     Export(KeyExport),
     /// Take an identity from an age identity file.
     Import(KeyImport),
+    /// List the keys of other people that you know.
+    Known,
+    /// Say that a key is somebody's: they told you, by a way on which nobody could have changed it.
+    Trust(KeyTrust),
 }
 
 /// `bauta key new`.
@@ -82,6 +87,17 @@ pub struct KeyImport {
     /// Put it before the identity that is there, which stays in the file and goes on opening what it has opened.
     #[arg(long)]
     pub force: bool,
+}
+
+/// `bauta key trust`.
+#[derive(Debug, Args)]
+pub struct KeyTrust {
+    /// Whose key it is.
+    #[arg(value_name = "ADDRESS")]
+    pub who: AnyAddress,
+    /// What `bauta key show` prints where they are.
+    #[arg(value_name = "AGE")]
+    pub recipient: Recipient,
 }
 
 /// `bauta wallet`.
