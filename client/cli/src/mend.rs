@@ -141,6 +141,7 @@ impl Carer<'_> {
     pub async fn look(&self, context: &mut Context, subject: &Subject) -> anyhow::Result<(Survey, Vec<Source>)> {
         let mut known = open::holders(context, self.actor, &subject.piece.piece_cid, &[]).await?;
         known.extend(self.named.iter().filter(|source| !known.contains(source)).cloned().collect::<Vec<_>>());
+        self.care.ask(self.sender, &subject.piece.piece_cid).await?;
         let survey = self.care.survey(&subject.piece, subject.root.as_ref(), subject.since, &known).await?;
         Ok((survey, known))
     }
@@ -174,7 +175,7 @@ impl Carer<'_> {
         before: ChainEpoch,
     ) -> anyhow::Result<Mended> {
         let (survey, known) = looked;
-        let order = Order::renewal(survey, &survey.ending(before), known, &self.named);
+        let order = Order::renewal(survey, before, known, &self.named);
         self.mend(context, survey, order).await
     }
 
@@ -282,14 +283,14 @@ pub async fn renew(context: &mut Context, args: Renew) -> anyhow::Result<Output>
         ));
     }
     let before = looked.0.now.saturating_add(args.within.0);
-    if looked.0.ending(before).is_empty() {
+    if looked.0.to_prolong(before) == 0 {
         context
             .notes()
             .say(format_args!("nothing ends within {}; --within asks for more", span::epochs(args.within.0)));
     }
     let mended = carer.renew(context, &looked, before).await?;
     let (after, _) = if mended.made.is_empty() { looked } else { carer.look(context, &subject).await? };
-    let left = after.ending(before).len();
+    let left = after.to_prolong(before);
     let output = Output::new(&Done::of(&mended, &subject, &after, sender.network()));
     Ok(match left {
         0 => output,

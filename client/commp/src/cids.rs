@@ -34,16 +34,17 @@ pub fn parse_piece_cid(cid: &Cid) -> Result<Commitment, Error> {
 
 /// Writes a piece with its payload size (v2): raw codec, multihash 0x1011, digest `uvarint padding | height | root`.
 ///
-/// Panics: when `piece_cid` is no v1 piece CID or the sizes contradict each other; what this crate makes never does.
+/// What contradicts itself, as strangers may register it, is written down as it is: it parses again only if it is right.
+///
+/// Panics: when the digest is longer than 32 bytes; what this crate makes and what a chain keeps never is.
 ///
 /// Source: FRC-0069.
 pub fn piece_cid_v2(piece: &PieceInfo) -> Cid {
-    let root = parse_piece_cid(&piece.piece_cid).expect("a piece has a piece CID");
-    let padding = piece.padded_size.unpadded().0 - piece.payload_size;
+    let padding = piece.padded_size.unpadded().0.saturating_sub(piece.payload_size);
     let mut digest = Vec::with_capacity(10 + 1 + 32);
     write_uvarint(padding, &mut digest);
-    digest.push((piece.padded_size.0 / 32).ilog2() as u8);
-    digest.extend_from_slice(&root);
+    digest.push((piece.padded_size.0 / 32).max(1).ilog2() as u8);
+    digest.extend_from_slice(piece.piece_cid.hash().digest());
     let hash = Multihash::wrap(FR32_SHA2_256_TRUNC254_PADDED_BINARY_TREE, &digest).expect("43 bytes fit a multihash");
     Cid::new_v1(RAW, hash)
 }

@@ -68,12 +68,28 @@ impl Kept {
         self.deals.iter().filter(|kept| kept.deal.state == DealProgress::Begun)
     }
 
-    /// Writes a deal in, or how it stands now. What is over stays over.
+    /// Writes a deal in, or how it stands now. What is over stays over, until its provider is asked anew: whoever refuses every time must not fill
+    /// the book.
     pub fn note(&mut self, kept: KeptDeal) {
-        match self.deals.iter_mut().find(|other| other.deal.id == kept.deal.id) {
-            Some(known) if known.deal.is_over() => {}
-            Some(known) => known.deal = kept.deal,
-            None => self.deals.push(kept),
+        if !self.stands(&kept.deal) {
+            self.deals.retain(|other| {
+                let refused = other.deal.is_over() && other.sector.is_none();
+                !(refused && other.deal.provider == kept.deal.provider)
+            });
+            self.deals.push(kept);
+        }
+    }
+
+    /// Writes down how a deal stands; tells whether it is one of these.
+    pub fn stands(&mut self, deal: &DealEntry) -> bool {
+        let known = self.deals.iter_mut().find(|other| other.deal.id == deal.id);
+        match known {
+            Some(known) if known.deal.is_over() => true,
+            Some(known) => {
+                known.deal = deal.clone();
+                true
+            }
+            None => false,
         }
     }
 }

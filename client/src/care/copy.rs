@@ -42,7 +42,7 @@ pub struct SectorView {
     pub number: SectorNumber,
     /// How it stands (FIP-0112).
     pub state: SectorState,
-    /// From when until when it lives; none where the node does not say, or it is gone.
+    /// From when until when it lives; none where it is gone, or nobody says.
     pub life: Option<SectorLife>,
 }
 
@@ -55,7 +55,7 @@ pub enum SectorState {
     Faulty,
     /// It was terminated, or has expired.
     Dead,
-    /// The miner does not say: a network before version 28, or an answer that is none.
+    /// The miner does not say: a network before version 28, or an answer that is none. There may be such a sector.
     Unknown(String),
 }
 
@@ -152,6 +152,11 @@ impl SectorView {
             SectorState::Faulty | SectorState::Dead => false,
         }
     }
+
+    /// Whether neither the miner nor the node says how it stands.
+    fn is_untold(&self) -> bool {
+        matches!(self.state, SectorState::Unknown(_)) && self.life.is_none()
+    }
 }
 
 impl Copy {
@@ -171,20 +176,21 @@ impl Copy {
     /// What the copy is worth.
     pub fn health(&self, survey: &Survey) -> Health {
         let proven = self.sectors.iter().any(|sector| sector.is_active(survey.now));
+        let untold = self.sectors.iter().any(SectorView::is_untold);
         let word = || self.deals.iter().any(|kept| kept.deal.state == DealProgress::Sealed);
         let sealing = self.sealing(survey.now).next().is_some();
         let faulty = self.sectors.iter().any(|sector| sector.state == SectorState::Faulty);
         match &self.served {
             // A provider may have lost one sector and be sealing the next: what it serves decides first.
             _ if !proven && !sealing && faulty => Health::Faulty,
-            _ if !proven && !sealing && !self.sectors.is_empty() => Health::Dead,
+            _ if !proven && !sealing && !untold && !self.sectors.is_empty() => Health::Dead,
             Served::Silent(_) => Health::Silent,
             Served::Lost(_) => Health::Lost,
             Served::Forged(_) => Health::Forged,
             Served::Right { .. } if proven => Health::Good,
             Served::Right { .. } if sealing => Health::Sealing,
-            // Nobody but the provider can say, where the node keeps no events.
-            Served::Right { .. } if !survey.indexed && word() => Health::Good,
+            // Nobody but the provider can say, where the node keeps no events or does not know sectors.
+            Served::Right { .. } if (!survey.indexed || untold) && word() => Health::Good,
             Served::Right { .. } => Health::Unproven,
         }
     }
@@ -200,18 +206,21 @@ impl Copy {
         self.deals.iter().filter(is_sealing)
     }
 
-    /// The epoch in which the copy ends: the latest of its active sectors', or of what the deals promise where that is sooner. None where nothing is
-    /// known to hold it.
-    pub fn ends(&self, now: ChainEpoch) -> Option<ChainEpoch> {
+    /// The epoch in which the copy ends: the latest of its active sectors', or of what the deals promise where that is sooner. A deal without a sector
+    /// counts as long as one is believed to come. None where nothing is known to hold it.
+    pub fn ends(&self, survey: &Survey) -> Option<ChainEpoch> {
+        let now = survey.now;
         let of_sector = |sector: &SectorView| {
             let deals = self.deals.iter().filter(|kept| kept.sector == Some(sector.number) && !kept.deal.is_over());
             let promised = deals.map(KeptDeal::end).max();
             let life = sector.life.map(|life| life.expiration);
             promised.into_iter().chain(life).min()
         };
-        let active = self.sectors.iter().filter(|sector| sector.is_active(now)).filter_map(of_sector);
-        let agreed = self.deals.iter().filter(|kept| kept.deal.has_bytes() && kept.sector.is_none());
-        active.chain(agreed.map(KeptDeal::end)).max()
+        let live = |sector: &&SectorView| sector.is_active(now) || sector.is_untold();
+        let live = self.sectors.iter().filter(live).filter_map(of_sector);
+        let is_word = |kept: &&KeptDeal| kept.sector.is_none() && kept.deal.state == DealProgress::Sealed;
+        let word = self.deals.iter().filter(|kept| !survey.indexed && is_word(kept));
+        live.chain(self.sealing(now).chain(word).map(KeptDeal::end)).max()
     }
 }
 

@@ -74,17 +74,20 @@ impl Order {
         Self { over: over.collect(), ..Self::of(want, candidates) }
     }
 
-    /// Prolongs copies: with the providers `named`, else with those that have them, and if they do not want to, with those of `known` that have none.
-    pub fn renewal(survey: &Survey, ending: &[&Copy], known: &[Source], named: &[Source]) -> Self {
+    /// Prolongs the copies that end before an epoch, as many as are not replaced already: with the providers `named`, else with those that have them, and
+    /// if they do not want to, with those of `known` that have none.
+    pub fn renewal(survey: &Survey, before: ChainEpoch, known: &[Source], named: &[Source]) -> Self {
+        let lasts =
+            |miner: &Address| survey.copies.iter().any(|copy| copy.provider == *miner && copy.lasts(survey, before));
         let candidates = match named {
-            [_, ..] => named.to_vec(),
+            [_, ..] => providers(named, |miner| !lasts(miner)),
             [] => {
-                let same = ending.iter().filter_map(|copy| copy.source());
+                let same = survey.ending(before).into_iter().filter_map(Copy::source);
                 let others = providers(known, |miner| survey.copies.iter().all(|copy| copy.provider != *miner));
                 same.chain(others).collect()
             }
         };
-        Self::of(ending.len(), candidates)
+        Self::of(survey.to_prolong(before), candidates)
     }
 
     fn of(want: usize, candidates: Vec<Source>) -> Self {

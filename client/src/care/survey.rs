@@ -13,6 +13,7 @@ use fvm_shared::sector::SectorNumber;
 use super::copy::{ClaimView, Copy, Health, SectorState, SectorView, Served};
 use super::probe::probe;
 use super::{Care, CareError, Kept};
+use crate::actor::ActorError;
 use crate::bounty::sector_status;
 use crate::check::Trees;
 use crate::fetch::{Source, provider_url};
@@ -20,12 +21,14 @@ use crate::home::FileError;
 use crate::network::Network;
 use crate::node::{NodeError, ProvenSector};
 use crate::piece::PieceInfo;
+use crate::sender::Sender;
 use crate::store::DealProgress;
+use crate::store::handout::wait_for_seals;
 
 /// Epochs that nodes let one ask for at once, where they limit it: Lotus's `MaxFilterHeightRange`.
 const WINDOW: ChainEpoch = 2880;
-/// Windows that are asked for: a deal is sealed within days.
-const WINDOWS: ChainEpoch = 10;
+/// Epochs that are asked for from the one before a deal on: a deal is sealed within days.
+const SEALED_WITHIN: ChainEpoch = 10 * WINDOW;
 
 /// A piece, seen from all sides.
 #[derive(Clone, Debug)]
@@ -66,8 +69,14 @@ impl Survey {
 
     /// The copies that count and end before an epoch.
     pub fn ending(&self, before: ChainEpoch) -> Vec<&Copy> {
-        let ends = |copy: &&Copy| copy.ends(self.now).is_some_and(|end| end < before);
+        let ends = |copy: &&Copy| copy.ends(self).is_some_and(|end| end < before);
         self.copies.iter().filter(|copy| copy.health(self) == Health::Good).filter(ends).collect()
+    }
+
+    /// How many of those have to be prolonged: not those in whose place others will be.
+    pub fn to_prolong(&self, before: ChainEpoch) -> usize {
+        let lasting = self.copies.iter().filter(|copy| copy.lasts(self, before)).count();
+        self.ending(before).len().min(self.wanted().saturating_sub(lasting))
     }
 
     /// Who serves the right bytes, and the CAR that lies here.
@@ -79,6 +88,11 @@ impl Survey {
 }
 
 impl Copy {
+    /// Whether it counts and does not end before an epoch.
+    pub(super) fn lasts(&self, survey: &Survey, before: ChainEpoch) -> bool {
+        self.health(survey).counts() && self.ends(survey).is_none_or(|end| end >= before)
+    }
+
     /// Where it is to be had.
     pub(super) fn source(&self) -> Option<Source> {
         Some(Source::Provider { miner: self.provider, url: self.url.clone()? })
@@ -100,14 +114,17 @@ impl Care<'_> {
         let node = &**self.actor.node();
         let now = node.chain_head().await?.height;
         let mut kept = self.book.load(&piece.piece_cid)?;
-        let since = kept.deals.iter().map(|kept| kept.since).chain([since]).min().unwrap_or(since);
-        let proven = self.proven(&piece.piece_cid, since, now).await?;
+        // From the first that may have it on, and for each deal of which the sector is still to be found.
+        let unsealed = kept.deals.iter().filter(|kept| kept.sector.is_none() && !kept.deal.is_over());
+        let earliest = kept.deals.iter().map(|kept| kept.since).chain([since]).min().unwrap_or(since);
+        let from: Vec<_> = unsealed.map(|kept| kept.since).chain([earliest]).collect();
+        let (proven, indexed) = self.proven(&piece.piece_cid, from, now).await?;
         let claims = self.claims(&piece.piece_cid).await?;
-        assign_sectors(&mut kept, proven.as_deref().unwrap_or_default(), &claims);
+        assign_sectors(&mut kept, &proven, &claims);
 
         let mut copies: BTreeMap<Address, Copy> = BTreeMap::new();
         let mut sectors: BTreeMap<Address, Vec<SectorNumber>> = BTreeMap::new();
-        for found in proven.iter().flatten() {
+        for found in &proven {
             sectors.entry(found.miner).or_default().push(found.sector);
         }
         for kept in &kept.deals {
@@ -133,44 +150,60 @@ impl Care<'_> {
             numbers.sort_unstable();
             numbers.dedup();
             let copy = copies.entry(provider).or_insert_with(|| Copy::of(provider));
-            copy.sectors = join_all(numbers.into_iter().map(|number| self.sector(provider, number))).await;
+            let looked = join_all(numbers.into_iter().map(|number| self.sector(provider, number))).await;
+            copy.sectors = looked.into_iter().collect::<Result<_, _>>()?;
         }
         let asked = join_all(copies.into_values().map(|copy| self.asked(copy, piece, root))).await;
         let mut copies = asked.into_iter().collect::<Result<Vec<_>, _>>()?;
         // Whoever is neither bound nor has it is a stranger.
         copies.retain(|copy| copy.is_bound() || matches!(copy.served, Served::Right { .. } | Served::Forged(_)));
         let kept = self.remember(piece, kept, &mut copies)?;
-        Ok(Survey { piece: piece.clone(), now, copies, here, kept, indexed: proven.is_some() })
+        Ok(Survey { piece: piece.clone(), now, copies, here, kept, indexed })
     }
 
-    /// The sectors that were proven with a piece; none where the node cannot say.
+    /// The sectors that were proven with a piece from the epoch before one of these on, and whether the node could say so of all the time that matters.
     async fn proven(
         &self,
         piece_cid: &Cid,
-        since: ChainEpoch,
+        since: Vec<ChainEpoch>,
         now: ChainEpoch,
-    ) -> Result<Option<Vec<ProvenSector>>, NodeError> {
+    ) -> Result<(Vec<ProvenSector>, bool), NodeError> {
         let node = &**self.actor.node();
+        let earliest = since.iter().min().copied().unwrap_or(now);
         // A local chain keeps everything; elsewhere whoever registers has often sealed before.
-        let from = if *self.network == Network::Local { 0 } else { (since - WINDOW).max(0) };
+        let from = if *self.network == Network::Local { 0 } else { (earliest - WINDOW).max(0) };
         match node.sectors_with_piece(piece_cid, None, from, None).await {
             Err(error) if error.is_busy() => return Err(error),
             Err(NodeError::Refused { .. }) => {}
-            other => return other.map(Some),
+            other => return Ok((other?, true)),
         }
-        let mut all = Vec::new();
-        for index in 0..WINDOWS {
-            let first = from + index * WINDOW;
-            if first > now {
-                break;
-            }
-            match node.sectors_with_piece(piece_cid, None, first, Some((first + WINDOW - 1).min(now))).await {
+        let (mut all, mut indexed) = (Vec::new(), true);
+        for (first, last) in windows(since, now) {
+            match node.sectors_with_piece(piece_cid, None, first, Some(last)).await {
                 Err(error) if error.is_busy() => return Err(error),
-                Err(NodeError::Refused { .. }) => return Ok(None),
+                // It may be too long ago for it.
+                Err(NodeError::Refused { .. }) => indexed = false,
                 other => all.extend(other?),
             }
         }
-        Ok(Some(all))
+        all.sort_unstable();
+        all.dedup();
+        Ok((all, indexed))
+    }
+
+    /// Asks the providers of the deals whose sector nobody knows how they stand, and writes that down: a deal that failed promises nothing any more.
+    pub async fn ask(&self, sender: &Sender, piece_cid: &Cid) -> Result<(), CareError> {
+        let kept = self.book.load(piece_cid)?;
+        let unsealed =
+            kept.deals.iter().filter(|kept| kept.sector.is_none() && kept.deal.state == DealProgress::Stored);
+        let mut deals: Vec<_> = unsealed.map(|kept| kept.deal.clone()).collect();
+        wait_for_seals(&mut deals, sender, *piece_cid, Duration::ZERO, &mut |deal| {
+            let mut kept = self.book.load(piece_cid)?;
+            kept.stands(deal);
+            self.book.save(piece_cid, &kept)
+        })
+        .await?;
+        Ok(())
     }
 
     async fn claims(&self, piece_cid: &Cid) -> Result<Vec<(Address, ClaimView)>, CareError> {
@@ -188,20 +221,29 @@ impl Care<'_> {
         Ok(all)
     }
 
-    async fn sector(&self, provider: Address, number: SectorNumber) -> SectorView {
+    /// Errors: the node did not answer, which says nothing of the sector.
+    async fn sector(&self, provider: Address, number: SectorNumber) -> Result<SectorView, NodeError> {
         let status = match provider.id() {
-            Ok(id) => sector_status(self.actor, id, number).await.map_err(|error| error.to_string()),
+            Ok(id) => match sector_status(self.actor, id, number).await {
+                Err(ActorError::Node(error)) if is_passing(&error) => return Err(error),
+                other => other.map_err(|error| error.to_string()),
+            },
             Err(_) => Err("the miner has no ID".into()),
+        };
+        let life = match self.actor.node().sector_life(&provider, number).await {
+            Err(error) if is_passing(&error) => return Err(error),
+            other => other,
         };
         let state = match status {
             Ok("active") => SectorState::Active,
             Ok("faulty") => SectorState::Faulty,
             Ok(_) => SectorState::Dead,
+            // The miner does not say, and the node has no such sector.
+            Err(_) if life == Ok(None) => SectorState::Dead,
             Err(why) => SectorState::Unknown(why),
         };
         // Where the node does not say, it is the deals that say how long.
-        let life = self.actor.node().sector_life(&provider, number).await.ok().flatten();
-        SectorView { number, state, life }
+        Ok(SectorView { number, state, life: life.ok().flatten() })
     }
 
     /// Asks a provider for the piece.
@@ -244,6 +286,27 @@ impl Care<'_> {
     }
 }
 
+/// Whether the same question may be answered in a moment.
+fn is_passing(error: &NodeError) -> bool {
+    matches!(error, NodeError::Unreachable(_)) || error.is_busy()
+}
+
+/// The epochs in which sectors may have been proven for deals since these epochs, in parts that every node takes; each epoch once.
+fn windows(mut since: Vec<ChainEpoch>, now: ChainEpoch) -> Vec<(ChainEpoch, ChainEpoch)> {
+    since.sort_unstable();
+    let (mut parts, mut next) = (Vec::new(), 0);
+    for since in since {
+        let end = since.saturating_add(SEALED_WITHIN).min(now);
+        next = next.max(since - WINDOW);
+        while next <= end {
+            parts.push((next, (next + WINDOW - 1).min(end)));
+            next += WINDOW;
+        }
+        next = next.min(end + 1).max(0);
+    }
+    parts
+}
+
 fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
@@ -265,3 +328,6 @@ fn assign_sectors(kept: &mut Kept, proven: &[ProvenSector], claims: &[(Address, 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ impl FileStatus {
     pub fn of(file_id: Option<FileId>, name: Option<String>, survey: &Survey, network: &Network) -> Self {
         let (wanted, good) = (survey.wanted(), survey.good());
         let counting = survey.copies.iter().filter(|copy| copy.health(survey).counts());
-        let mut ends: Vec<ChainEpoch> = counting.filter_map(|copy| copy.ends(survey.now)).collect();
+        let mut ends: Vec<ChainEpoch> = counting.filter_map(|copy| copy.ends(survey)).collect();
         ends.sort_unstable_by(|a, b| b.cmp(a));
         // The file has what is wished for until the first of the copies that it needs ends.
         let ends = ends.get(wanted.clamp(1, ends.len().max(1)) - 1).copied();
@@ -154,7 +154,7 @@ impl CopyRow {
             provider: network.show(&copy.provider),
             url: copy.url.clone(),
             health: copy.health(survey).word(),
-            ends: copy.ends(survey.now),
+            ends: copy.ends(survey),
             served: ServedRow::of(&copy.served),
             sectors: copy.sectors.iter().map(SectorRow::of).collect(),
             deals: copy.deals.iter().map(DealRow::of).collect(),

@@ -20,6 +20,10 @@ fn sector(number: SectorNumber, state: SectorState, expiration: ChainEpoch) -> S
     SectorView { number, state, life: Some(SectorLife { activation: 1, expiration }) }
 }
 
+fn untold(number: SectorNumber) -> SectorView {
+    SectorView { number, state: SectorState::Unknown("no such method".into()), life: None }
+}
+
 fn copy(served: Served, deals: Vec<KeptDeal>, sectors: Vec<SectorView>) -> Copy {
     Copy { served, deals, sectors, ..Copy::of(Address::new_id(1000)) }
 }
@@ -43,6 +47,11 @@ fn the_chain_and_the_bytes_decide_together() {
         (right(), vec![], vec![sector(1, Dead, NOW + 1), sector(2, Active, NOW + 1)], true, Health::Good),
         (right(), vec![], vec![sector(1, unknown(), NOW + 1)], true, Health::Good),
         (right(), vec![], vec![sector(1, unknown(), NOW)], true, Health::Dead),
+        // Neither miner nor node says: it is not over, and the provider's word has to do.
+        (right(), vec![], vec![untold(1)], true, Health::Unproven),
+        (right(), vec![deal(Sealed, 1, Some(1))], vec![untold(1)], true, Health::Good),
+        (right(), vec![deal(Stored, 1, Some(1))], vec![untold(1)], true, Health::Unproven),
+        (lost(), vec![deal(Sealed, 1, Some(1))], vec![untold(1)], true, Health::Lost),
         (right(), vec![], vec![], true, Health::Unproven),
         // A seal takes its time; a word alone is believed for a day.
         (right(), vec![deal(Stored, NOW - SEALING, None)], vec![], true, Health::Sealing),
@@ -66,7 +75,7 @@ fn a_copy_ends_with_the_last_of_what_holds_it() {
     use DealProgress::{Failed, Sealed, Stored};
     use SectorState::{Active, Dead};
     let right = || Served::Right { verified: 1 };
-    let ends = |deals, sectors| copy(right(), deals, sectors).ends(NOW);
+    let ends = |deals, sectors| copy(right(), deals, sectors).ends(&survey(true));
     assert_eq!(ends(vec![], vec![]), None);
     assert_eq!(ends(vec![], vec![sector(1, Active, NOW + 9)]), Some(NOW + 9));
     assert_eq!(ends(vec![], vec![sector(1, Dead, NOW + 9)]), None);
@@ -75,8 +84,16 @@ fn a_copy_ends_with_the_last_of_what_holds_it() {
     assert_eq!(ends(vec![early.clone()], vec![sector(1, Active, NOW + 9)]), Some(NOW + 5));
     // The sector dies before what was promised.
     assert_eq!(ends(vec![deal(Sealed, NOW, Some(1))], vec![sector(1, Active, NOW + 9)]), Some(NOW + 9));
-    // A renewal that is being sealed counts.
-    let renewal = deal(Stored, NOW, None);
-    assert_eq!(ends(vec![early, renewal], vec![sector(1, Active, NOW + 9)]), Some(NOW + 518_400));
+    // A renewal that is being sealed counts, and not for ever.
+    let renewal = deal(Stored, NOW - SEALING, None);
+    assert_eq!(ends(vec![early.clone(), renewal], vec![sector(1, Active, NOW + 9)]), Some(NOW + 518_400 - SEALING));
+    let never = deal(Stored, NOW - SEALING - 1, None);
+    assert_eq!(ends(vec![early.clone(), never], vec![sector(1, Active, NOW + 9)]), Some(NOW + 5));
+    // A word is believed for a day, and where nobody else can say.
+    let word = deal(Sealed, NOW - WORD - 1, None);
+    assert_eq!(ends(vec![early.clone(), word.clone()], vec![sector(1, Active, NOW + 9)]), Some(NOW + 5));
+    let unindexed = copy(right(), vec![early, word], vec![sector(1, Active, NOW + 9)]).ends(&survey(false));
+    assert_eq!(unindexed, Some(NOW + 518_400 - WORD - 1));
+    assert_eq!(ends(vec![deal(Sealed, NOW, Some(1))], vec![untold(1)]), Some(NOW + 518_400));
     assert_eq!(ends(vec![deal(Failed("no".into()), NOW, None)], vec![]), None);
 }
