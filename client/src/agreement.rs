@@ -3,9 +3,11 @@
 //! An agreement is written down, whole and signed bytes included, before anything is paid or proposed; the same order again finds it and goes
 //! on. Money for it is moved into the market first, and what no deal binds can be taken back at any time.
 
+mod fate;
 mod journal;
 mod purse;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +20,11 @@ use fvm_shared::econ::TokenAmount;
 use crate::deal::market::{DealProposal, Label, ProposalError};
 use crate::deal::{DealError, DealId, DealState, MarketProvider, Origin, Proposal, StorageProvider, Timeouts};
 use crate::home::{FileError, Home};
-use crate::node::{Node, NodeError};
+use crate::node::{Node, NodeError, chain_name};
 use crate::piece::PieceInfo;
-use crate::sender::{SendError, Sender, Sent, Watch};
+use crate::sender::{self, SendError, Sender, Sent};
 
+use fate::Fate;
 pub use journal::Agreement;
 use purse::Purse;
 
@@ -106,6 +109,9 @@ pub enum AgreementError {
         /// The limit.
         limit: TokenAmount,
     },
+    /// Whoever watches does not want these terms.
+    #[error("{0}")]
+    Declined(String),
     /// The provider.
     #[error(transparent)]
     Deal(#[from] DealError),
@@ -120,9 +126,23 @@ pub enum AgreementError {
     Home(#[from] FileError),
 }
 
+/// Who wants to know what is agreed on; beside what a [`sender::Watch`] is told. Nothing has to be implemented.
+pub trait Watch: sender::Watch {
+    /// These are the terms, before they are signed and anything is paid. An error ends it: nothing has happened.
+    fn terms(&self, _terms: &DealProposal, _resumed: bool) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// An offer on other terms stands beside this one: its provider can publish it until it would have to begin.
+    fn stands_beside(&self, _terms: &DealProposal) {}
+}
+
+impl Watch for sender::Silent {}
+
 /// Makes a deal, or goes on with it.
 ///
-/// Errors: [`AgreementError`]; what was paid in stays the sender's in the market.
+/// Errors: [`AgreementError`]; what was paid in stays the sender's in the market. A provider's refusal does not end what was signed: the same order
+/// offers the same terms again, until they cannot be published any more.
 pub async fn make(
     node: &Arc<dyn Node>,
     sender: &Sender,
@@ -131,112 +151,168 @@ pub async fn make(
     watch: &dyn Watch,
 ) -> Result<Agreed, AgreementError> {
     sender.check_network().await?;
+    let chain = chain_name(&**node, sender.network()).await?.replace(' ', "-");
     let name = journal::name(&sender.address(), order);
-    let folder = home.data().join("agreements").join(sender.network().name());
-    let _lock = home.lock(&format!("agreements/{}/{name}", sender.network().name()))?;
-    let known = journal::load(&folder, &name)?;
+    let folder = home.data().join("agreements").join(&chain);
+    let _lock = home.lock(&format!("agreements/{chain}/{name}"))?;
     let head = node.chain_head().await?.height;
-    // What was never published and cannot begin any more binds nobody.
-    let known = match known {
-        Some(agreement) if is_dead(node, sender, order, &agreement, head).await? => None,
-        known => known,
+    let fate = Fate::of(node, &sender.address(), head).await?;
+    journal::tidy(&folder, &name, |aside| aside.terms.start_epoch < head)?;
+    let table = Table { node, sender, order, fate: &fate, folder: &folder, name: &name };
+    let (resumed, mut agreement, replaced) = match table.known().await? {
+        Known::Same(agreement) => (true, agreement, None),
+        Known::Other(other) => (false, table.begin(head).await?, Some(other)),
+        Known::Nothing => (false, table.begin(head).await?, None),
     };
-    let resumed = known.is_some();
-    let mut agreement = match known {
-        Some(agreement) => agreement,
-        None => {
-            let agreement =
-                Agreement { id: DealId::generate(), terms: terms(node, sender, order, head).await?, published: false };
-            journal::save(&folder, &name, &agreement)?;
-            agreement
-        }
-    };
+    watch.terms(&agreement.terms, resumed).map_err(AgreementError::Declined)?;
+    if let Some(replaced) = replaced {
+        journal::set_aside(&folder, &name, &replaced)?;
+    }
+    journal::save(&folder, &name, &agreement)?;
+    journal::aside(&folder, &name)?.iter().for_each(|other| watch.stands_beside(&other.terms));
     let provider = provider(node, sender, order, &agreement);
     let mut agreed = Agreed {
         id: agreement.id,
         terms: agreement.terms.clone(),
-        deal: None,
+        deal: agreement.deal,
         state: DealState::Accepted,
         deposited: TokenAmount::default(),
         sent: None,
         resumed,
     };
     let mut purse = None;
-    if provider.status(agreement.id).await?.is_none() {
-        let to_fill = Purse { node, sender, home, folder: &folder };
+    if !agreement.published && provider.status(agreement.id).await?.is_none() {
+        let to_fill = Purse { node, sender, home, folder: &folder, chain: &chain };
         let filled = purse.insert(to_fill.fill(&name, &agreement.terms, head, watch).await?);
         if let Some((deposited, sent)) = filled.deposit.take() {
             (agreed.deposited, agreed.sent) = (deposited, Some(sent));
         }
         let origin = Origin::Http(order.source.clone());
         let proposal = Proposal { piece: order.piece.clone(), origin, duration: order.duration, notify: None };
-        if let Err(error) = provider.propose(agreement.id, &proposal).await {
-            // A refusal is the end of these terms: the next order makes new ones.
-            if !error.is_passing() {
-                journal::forget(&folder, &name)?;
-            }
-            return Err(error.into());
-        }
+        provider.propose(agreement.id, &proposal).await?;
     }
     // An order holds the purse until its money is bound, but not for ever: a provider may gather deals before it publishes them.
     let held = if purse.is_some() { HOLD.min(order.patience) } else { Duration::ZERO };
-    if !agreement.published && is_bound(&provider, node, &agreement, held).await? {
-        agreement.published = true;
-        journal::save(&folder, &name, &agreement)?;
+    if !agreement.published {
+        let deal = fate.bound(&provider, agreement.id, &agreement.terms, held).await?;
+        table.note(&mut agreement, deal)?;
     }
     drop(purse);
-    let followed = follow(&provider, order, &mut agreed).await;
-    if !agreement.published && is_bound(&provider, node, &agreement, Duration::ZERO).await.unwrap_or(false) {
-        agreement.published = true;
-        journal::save(&folder, &name, &agreement)?;
-    }
-    if agreed.state == DealState::Failed {
-        journal::forget(&folder, &name)?;
+    agreed.deal = agreement.deal;
+    let followed = follow(&fate, &provider, order, &mut agreed).await;
+    if agreement.deal.is_none() {
+        table.note(&mut agreement, agreed.deal)?;
     }
     followed.map(|()| agreed)
 }
 
-/// Waits until the deal is on the chain, where the market holds its money back: true. False where it has failed, or does not come so soon.
-async fn is_bound(
-    provider: &MarketProvider,
-    node: &Arc<dyn Node>,
-    agreement: &Agreement,
-    patience: Duration,
-) -> Result<bool, AgreementError> {
-    let deadline = tokio::time::Instant::now() + patience;
-    loop {
-        // A message that publishes it may be on its way only: what counts is the deal.
-        if let Some(status) = provider.market_status(agreement.id).await?
-            && status.publish_cid.is_some()
-            && let Some(deal) = node.market_deal(status.chain_deal_id).await?
-        {
-            let (found, terms) = (&deal.proposal, &agreement.terms);
-            return Ok((found.piece_cid, found.start_epoch) == (terms.piece_cid, terms.start_epoch));
+/// What there is of an order.
+enum Known {
+    /// Nothing, or what is over.
+    Nothing,
+    /// An agreement to go on with.
+    Same(Agreement),
+    /// One that its provider has not taken, and the order is on other terms.
+    Other(Agreement),
+}
+
+/// One order, with all that it takes to look at what there is of it.
+struct Table<'a> {
+    node: &'a Arc<dyn Node>,
+    sender: &'a Sender,
+    order: &'a Order,
+    fate: &'a Fate<'a>,
+    folder: &'a Path,
+    name: &'a str,
+}
+
+impl Table<'_> {
+    /// Looks at what an earlier run has agreed on.
+    async fn known(&self) -> Result<Known, AgreementError> {
+        let Some(mut agreement) = journal::load(self.folder, self.name)? else { return Ok(Known::Nothing) };
+        if agreement.deal.is_none() {
+            // Its provider may have published it and not said so.
+            let found = self.fate.find(&agreement.terms).await?;
+            self.note(&mut agreement, found)?;
         }
-        let failed = provider.status(agreement.id).await?.is_some_and(|status| status.state == DealState::Failed);
-        if failed || tokio::time::Instant::now() >= deadline {
-            return Ok(false);
+        if self.fate.is_over(&agreement).await? {
+            journal::forget(self.folder, self.name)?;
+            return Ok(Known::Nothing);
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        if agreement.published {
+            return Ok(Known::Same(agreement));
+        }
+        let provider = provider(self.node, self.sender, self.order, &agreement);
+        let status = provider.status(agreement.id).await?;
+        let failed = status.as_ref().is_some_and(|status| status.state == DealState::Failed);
+        if status.is_some() && !failed {
+            return Ok(Known::Same(agreement));
+        }
+        if self.wants_others(&agreement.terms).await? {
+            return Ok(Known::Other(agreement));
+        }
+        if failed {
+            // The same paper again, under a new name: the market takes it once, however often it is published.
+            agreement.id = DealId::generate();
+        }
+        Ok(Known::Same(agreement))
+    }
+
+    /// Whether the order cannot be served on these terms.
+    async fn wants_others(&self, terms: &DealProposal) -> Result<bool, AgreementError> {
+        let order = self.order;
+        let too_dear = order.limit.as_ref().is_some_and(|limit| terms.client_balance_requirement() > *limit);
+        if terms.duration() != order.duration || too_dear {
+            return Ok(true);
+        }
+        match &order.price {
+            Some(price) => Ok(*price != terms.storage_price_per_epoch),
+            None => Ok(asked(self.node, order).await? > terms.storage_price_per_epoch),
+        }
+    }
+
+    async fn begin(&self, head: ChainEpoch) -> Result<Agreement, AgreementError> {
+        let terms = terms(self.node, self.sender, self.order, head).await?;
+        Ok(Agreement { id: DealId::generate(), terms, published: false, deal: None })
+    }
+
+    /// Writes down that the deal is on the chain.
+    fn note(&self, agreement: &mut Agreement, deal: Option<DealID>) -> Result<(), AgreementError> {
+        if deal.is_some() {
+            (agreement.deal, agreement.published) = (deal, true);
+            journal::save(self.folder, self.name, agreement)?;
+        }
+        Ok(())
     }
 }
 
-/// Asks until the deal is active, has failed, or patience is over.
-async fn follow(provider: &MarketProvider, order: &Order, agreed: &mut Agreed) -> Result<(), AgreementError> {
+/// Asks until the deal is active, has failed, or patience is over. Where it is on the chain, the provider need not answer.
+async fn follow(
+    fate: &Fate<'_>,
+    provider: &MarketProvider,
+    order: &Order,
+    agreed: &mut Agreed,
+) -> Result<(), AgreementError> {
     let deadline = tokio::time::Instant::now() + order.patience;
     let mut pause = Duration::from_millis(50);
     loop {
-        if let Some(status) = provider.market_status(agreed.id).await? {
-            agreed.deal = status.publish_cid.map(|_| status.chain_deal_id);
+        if agreed.deal.is_none() {
+            agreed.deal = fate.bound(provider, agreed.id, &agreed.terms, Duration::ZERO).await?;
         }
-        match provider.status(agreed.id).await? {
-            Some(status) if status.state == DealState::Failed => {
+        let on_chain = match agreed.deal {
+            Some(deal) => fate.state(deal, &agreed.terms).await?,
+            None => None,
+        };
+        match (on_chain, provider.status(agreed.id).await) {
+            (Some(state), _) => agreed.state = state,
+            (None, Ok(Some(status))) if status.state == DealState::Failed => {
                 let why = status.error.unwrap_or_default();
                 agreed.state = DealState::Failed;
                 return Err(DealError::Failed { provider: provider.name(), why }.into());
             }
-            Some(status) => agreed.state = status.state,
-            None => {}
+            (None, Ok(Some(status))) => agreed.state = status.state,
+            (None, Ok(None)) => {}
+            (None, Err(error)) => return Err(error.into()),
         }
         if agreed.state == DealState::Complete || tokio::time::Instant::now() >= deadline {
             return Ok(());
@@ -251,18 +327,17 @@ fn provider(node: &Arc<dyn Node>, sender: &Sender, order: &Order, agreement: &Ag
     MarketProvider::new(&order.url, key, node.clone(), agreement.terms.clone(), order.root, Timeouts::default())
 }
 
-/// Whether an agreement of an earlier run has come to nothing.
-async fn is_dead(
-    node: &Arc<dyn Node>,
-    sender: &Sender,
-    order: &Order,
-    agreement: &Agreement,
-    head: ChainEpoch,
-) -> Result<bool, AgreementError> {
-    match provider(node, sender, order, agreement).status(agreement.id).await? {
-        Some(status) => Ok(status.state == DealState::Failed || agreement.terms.end_epoch <= head),
-        None => Ok(agreement.terms.start_epoch <= head + LEAD / 2),
+/// What the provider asks for the piece, an epoch.
+///
+/// Errors: it takes other sizes; the ask is not the provider's.
+async fn asked(node: &Arc<dyn Node>, order: &Order) -> Result<TokenAmount, AgreementError> {
+    let ask = MarketProvider::asked(&order.url, order.miner, &**node, Timeouts::default()).await?.ask;
+    let size = order.piece.padded_size;
+    if !ask.takes(size) {
+        let (min, max) = (ask.min_piece_size.0, ask.max_piece_size.0);
+        return Err(AgreementError::Size { min, max, size: size.0 });
     }
+    Ok(ask.price_of(size))
 }
 
 /// The terms of a new deal: the price that is asked or offered, the collateral that the market wants.
@@ -272,13 +347,7 @@ async fn terms(
     order: &Order,
     head: ChainEpoch,
 ) -> Result<DealProposal, AgreementError> {
-    let ask = MarketProvider::asked(&order.url, order.miner, &**node, Timeouts::default()).await?.ask;
-    let size = order.piece.padded_size;
-    if !ask.takes(size) {
-        let (min, max) = (ask.min_piece_size.0, ask.max_piece_size.0);
-        return Err(AgreementError::Size { min, max, size: size.0 });
-    }
-    let asked = ask.price_of(size);
+    let (asked, size) = (asked(node, order).await?, order.piece.padded_size);
     let price = order.price.clone().unwrap_or_else(|| asked.clone());
     if price < asked {
         return Err(AgreementError::Price { asked, given: price });

@@ -16,6 +16,7 @@
 
 mod calls;
 mod devnet;
+mod deals;
 mod error;
 mod events;
 mod http;

@@ -286,7 +286,7 @@ fn agreement(error: &AgreementError) -> Exit {
         AgreementError::Home(error) => file(error),
         AgreementError::TooDear { .. } => Exit::Funds,
         AgreementError::Proposal(_) => Exit::Usage,
-        AgreementError::Size { .. } | AgreementError::Price { .. } => Exit::Failed,
+        AgreementError::Size { .. } | AgreementError::Price { .. } | AgreementError::Declined(_) => Exit::Failed,
     }
 }
 

@@ -7,19 +7,23 @@ use std::time::Duration;
 use bauta_client::access::AccessError;
 use bauta_client::address::Address;
 use bauta_client::agreement::{self, Order};
+use bauta_client::deal::market::DealProposal;
 use bauta_client::deal::{DealState, MarketProvider, Timeouts, escrow};
 use bauta_client::fetch::{self, Source};
 use bauta_client::network::Network;
-use bauta_client::node::Node;
+use bauta_client::node::{Node, Waiting};
+use bauta_client::sender;
+use cid::Cid;
 use serde::Serialize;
 
+use crate::amount::fil;
 use crate::args::{Market, MarketAsk, MarketDeal, MarketDeposit, MarketShow, MarketWithdraw, ProviderArg};
 use crate::bounty::holder;
 use crate::chain::{Fil, MessageRow, Spending, done_and_not_told, message_rows};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::open;
-use crate::output::{Output, Rows};
+use crate::output::{Notes, Output, Rows};
 use crate::span;
 
 /// How long an active deal is waited for on the local network, where sealing takes seconds.
@@ -123,6 +127,47 @@ fn word(state: DealState) -> &'static str {
     }
 }
 
+/// Says what is agreed on before it is signed, and what it costs to pay it in.
+struct Dealing {
+    notes: Notes,
+    network: Network,
+    spending: Spending,
+}
+
+impl sender::Watch for Dealing {
+    fn priced(&self, cost: &sender::Cost) -> Result<(), String> {
+        self.spending.priced(cost)
+    }
+
+    fn continued(&self, cid: &Cid) {
+        self.spending.continued(cid);
+    }
+
+    fn waiting(&self, progress: Waiting) {
+        self.spending.waiting(progress);
+    }
+}
+
+impl agreement::Watch for Dealing {
+    fn terms(&self, terms: &DealProposal, resumed: bool) -> Result<(), String> {
+        let (cost, price) = (fil(&terms.client_balance_requirement()), fil(&terms.storage_price_per_epoch));
+        let (who, network) = (self.network.show(&terms.provider), &self.network);
+        let (start, end) = (terms.start_epoch, terms.end_epoch);
+        let again = if resumed { "the deal that was offered before" } else { "a deal" };
+        self.notes.say(format_args!(
+            "network {network}: {again} with {who} costs {cost} ({price} an epoch, to epoch {end}); who has it signed can hold you to it until epoch {start}"
+        ));
+        Ok(())
+    }
+
+    fn stands_beside(&self, terms: &DealProposal) {
+        let (cost, start) = (fil(&terms.client_balance_requirement()), terms.start_epoch);
+        self.notes.say(format_args!(
+            "an earlier offer of {cost} was not taken, and can still be until epoch {start}: money for it stays counted"
+        ));
+    }
+}
+
 async fn deal(context: &mut Context, args: MarketDeal) -> anyhow::Result<Output> {
     let actor = context.actor().await?;
     let record = actor.file(args.file_id).await?.ok_or(AccessError::NoSuchFile(args.file_id))?;
@@ -149,8 +194,12 @@ async fn deal(context: &mut Context, args: MarketDeal) -> anyhow::Result<Output>
         limit: args.limit.map(|limit| limit.0),
         patience,
     };
-    let spending = Spending::new(context.notes(), &network, "money for the deal, in the market,");
-    let agreed = agreement::make(&node, &sender, context.home(), &order, &spending).await?;
+    let dealing = Dealing {
+        notes: context.notes(),
+        network: network.clone(),
+        spending: Spending::new(context.notes(), &network, "money for the deal, in the market,"),
+    };
+    let agreed = agreement::make(&node, &sender, context.home(), &order, &dealing).await?;
     if agreed.resumed {
         let (terms, asked) = (&agreed.terms, &order);
         let others = [

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fvm_shared::address::Address;
+use fvm_shared::deal::DealID;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -25,6 +26,8 @@ pub struct Agreement {
     pub terms: DealProposal,
     /// Whether it is on the chain: from then on the market itself holds the money for it back.
     pub published: bool,
+    /// Its number there.
+    pub deal: Option<DealID>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,6 +38,8 @@ struct Form {
     terms: String,
     #[serde(default)]
     published: bool,
+    #[serde(default)]
+    deal: Option<DealID>,
 }
 
 /// Names what is wanted from whom: the same again is the same deal.
@@ -59,20 +64,49 @@ pub fn load(folder: &Path, name: &str) -> Result<Option<Agreement>, FileError> {
 
 /// Reads the agreements beside this one.
 pub fn others(folder: &Path, name: &str) -> Result<Vec<Agreement>, FileError> {
-    let listing = fs::read_dir(folder).map_err(|source| FileError::Io { path: folder.into(), source })?;
-    let names =
-        listing.flatten().filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(SUFFIX)?.to_string()));
-    names.filter(|other| other != name).filter_map(|other| load(folder, &other).transpose()).collect()
+    let names = names(folder)?.into_iter().filter(|other| other != name);
+    names.filter_map(|other| load(folder, &other).transpose()).collect()
+}
+
+/// The names of all agreements in a folder; none where there is no such folder.
+fn names(folder: &Path) -> Result<Vec<String>, FileError> {
+    let listing = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(|source| FileError::Io { path: folder.into(), source })?,
+    };
+    let name = |entry: fs::DirEntry| Some(entry.file_name().to_str()?.strip_suffix(SUFFIX)?.to_string());
+    Ok(listing.flatten().filter_map(name).collect())
 }
 
 /// Writes an agreement down.
 pub fn save(folder: &Path, name: &str, agreement: &Agreement) -> Result<(), FileError> {
     create_private_folder(folder)?;
-    let Agreement { id, terms, published } = agreement;
+    let Agreement { id, terms, published, deal } = agreement;
     let (id, terms) = (id.to_string(), hex::encode(terms.to_bytes()));
-    let form = Form { form: FORM, id, terms, published: *published };
+    let form = Form { form: FORM, id, terms, published: *published, deal: *deal };
     let text = serde_json::to_vec_pretty(&form).expect("texts and numbers have a JSON form");
     replace_private(&path(folder, name), &text)
+}
+
+/// Puts an agreement aside that another one is made in place of, while its paper can still be published: its money is counted on.
+pub fn set_aside(folder: &Path, name: &str, agreement: &Agreement) -> Result<(), FileError> {
+    save(folder, &format!("{name}-{}", agreement.id), agreement)?;
+    forget(folder, name)
+}
+
+/// Reads the agreements that were put aside for the one of this name.
+pub fn aside(folder: &Path, name: &str) -> Result<Vec<Agreement>, FileError> {
+    let prefix = format!("{name}-");
+    let names = names(folder)?.into_iter().filter(|other| other.starts_with(&prefix));
+    names.filter_map(|other| load(folder, &other).transpose()).collect()
+}
+
+/// Forgets those of them that are over, as `is_over` says.
+pub fn tidy(folder: &Path, name: &str, is_over: impl Fn(&Agreement) -> bool) -> Result<(), FileError> {
+    for over in aside(folder, name)?.iter().filter(|aside| is_over(aside)) {
+        forget(folder, &format!("{name}-{}", over.id))?;
+    }
+    Ok(())
 }
 
 /// Forgets an agreement that came to nothing.
@@ -87,5 +121,5 @@ fn path(folder: &Path, name: &str) -> PathBuf {
 fn parse(text: &[u8]) -> Option<Agreement> {
     let form: Form = serde_json::from_slice(text).ok().filter(|form: &Form| form.form == FORM)?;
     let terms = fvm_ipld_encoding::from_slice(&hex::decode(form.terms).ok()?).ok()?;
-    Some(Agreement { id: form.id.parse().ok()?, terms, published: form.published })
+    Some(Agreement { id: form.id.parse().ok()?, terms, published: form.published, deal: form.deal })
 }

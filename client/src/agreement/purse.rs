@@ -25,8 +25,9 @@ pub struct Purse<'a> {
     pub sender: &'a Sender,
     /// Where the lock is.
     pub home: &'a Home,
-    /// Where the agreements are.
+    /// Where the agreements are, and the folder's name among the home's agreements.
     pub folder: &'a Path,
+    pub chain: &'a str,
 }
 
 /// A purse in which the money for one agreement is: as long as it is held, nobody else counts what is in there.
@@ -49,7 +50,7 @@ impl Purse<'_> {
         watch: &dyn Watch,
     ) -> Result<Filled, AgreementError> {
         let me = self.sender.address();
-        let lock = format!("agreements/{}/purse-{}.lock", self.sender.network().name(), hex::encode(me.to_bytes()));
+        let lock = format!("agreements/{}/purse-{}.lock", self.chain, hex::encode(me.to_bytes()));
         let mine = Lock::wait(&self.home.data().join(lock), PATIENCE).await?;
         self.sender.settle(escrow::is_deposit, watch).await?;
         let balance = self.node.market_balance(&me).await?;

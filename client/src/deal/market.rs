@@ -157,6 +157,31 @@ impl DealProposal {
         self.storage_price_per_epoch.clone() * self.duration() + self.client_collateral.clone()
     }
 
+    /// Whether a deal on the chain is this one, in all that it says. The chain names the client by its ID.
+    pub fn is_published_as(&self, found: &crate::node::json::DealProposal, client: Option<&Address>) -> bool {
+        let label = match &self.label {
+            Label::Text(text) => text == &found.label,
+            Label::Bytes(_) => found.label.is_empty(),
+        };
+        let terms = |start, end, price, theirs, ours| (start, end, price, theirs, ours);
+        label
+            && (found.client == self.client || Some(&found.client) == client)
+            && (self.piece_cid, self.piece_size.0, self.provider) == (found.piece_cid, found.piece_size, found.provider)
+            && terms(
+                self.start_epoch,
+                self.end_epoch,
+                &self.storage_price_per_epoch,
+                &self.provider_collateral,
+                &self.client_collateral,
+            ) == terms(
+                found.start_epoch,
+                found.end_epoch,
+                &found.storage_price_per_epoch,
+                &found.provider_collateral,
+                &found.client_collateral,
+            )
+    }
+
     /// Whether these bytes are a proposal, so that a signature over them binds whoever made it.
     pub fn is_one(bytes: &[u8]) -> bool {
         from_slice::<Self>(bytes).is_ok()

@@ -9,14 +9,14 @@ use bauta_client::deal::mk12::{self, AskRequest, DealParams, StatusRequest, Tran
 use bauta_client::deal::{DealError, DealState, MarketProvider, StorageProvider, Timeouts, escrow, piece_path};
 use bauta_client::home::Home;
 use bauta_client::network::Network;
-use bauta_client::node::{Node, NodeError, ProviderSettings, Telling};
+use bauta_client::node::{Node, NodeError, ProviderSettings, Taking, Telling};
 use bauta_client::piece::PieceInfo;
 use bauta_client::sender::{SendError, Sender, Silent, Slips};
 use bauta_devnet::genesis::account_key;
 use fvm_ipld_encoding::RawBytes;
 use fvm_shared::address::Address;
 use fvm_shared::econ::TokenAmount;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::shop::*;
 
@@ -278,4 +278,82 @@ async fn what_a_deal_costs_is_signed_and_how_it_goes_is_compared_with_the_chain(
     let done = agreement::make(&node, &sender, &Home::at(folder.path()), &order, &Silent).await.unwrap();
     assert_eq!((done.state, done.id), (DealState::Complete, told.id));
     sound(&devnet).await;
+}
+
+/// What a provider says of a deal is where to look for it, and no more: one that is on the chain is not paid for again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_that_its_provider_denies_is_found_on_the_chain() {
+    let devnet = devnet(None, 2).await;
+    let client = account_key(0);
+    let shop = Shop::of(&devnet, 0, &client).await;
+    let other = Shop::of(&devnet, 1, &client).await;
+    let node = devnet.node();
+    let sender = Sender::new(node.clone(), client.clone(), Network::Local);
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path());
+    let order = order(shop.store(&bytes(31, 3_000), None).await, &other, &shop);
+    let first = agreement::make(&node, &sender, &home, &order, &Silent).await.unwrap();
+    let escrow = || async { node.market_balance(&client.address()).await.unwrap().escrow };
+    let paid = escrow().await;
+    devnet.handle().run_and_settle(|chain| chain.mine(4_000)).await.unwrap().0.unwrap();
+
+    // Somebody who knows nothing of it is asked, and nobody; it is known by its number, by the mark of an earlier build, and by neither.
+    let agreements = folder.path().join("agreements");
+    let chain = std::fs::read_dir(&agreements).unwrap().flatten().find(|entry| entry.path().is_dir()).unwrap().path();
+    let file = std::fs::read_dir(&chain).unwrap().flatten().map(|entry| entry.path());
+    let file = file.into_iter().find(|path| path.extension().is_some_and(|ext| ext == "json")).unwrap();
+    for url in [shop.url.clone(), "http://127.0.0.1:1".into()] {
+        for (published, deal) in
+            [(json!(true), json!(first.deal)), (json!(true), Value::Null), (json!(false), Value::Null)]
+        {
+            let mut form: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            (form["published"], form["deal"]) = (published, deal);
+            std::fs::write(&file, form.to_string()).unwrap();
+            let order = Order { url: url.clone(), ..order.clone() };
+            let again = agreement::make(&node, &sender, &home, &order, &Silent).await.unwrap();
+            assert_eq!((again.id, again.deal, again.state), (first.id, first.deal, DealState::Complete), "{form}");
+        }
+    }
+    assert_eq!(escrow().await, paid, "paid once");
+    sound(&devnet).await;
+    devnet.shutdown().await;
+}
+
+/// A signed proposal can be published until the deal would have to begin, whatever its holder says.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_is_offered_again_on_the_same_terms() {
+    let devnet = devnet(None, 2).await;
+    let client = account_key(0);
+    let shop = Shop::of(&devnet, 0, &client).await;
+    let other = Shop::of(&devnet, 1, &client).await;
+    let node = devnet.node();
+    let sender = Sender::new(node.clone(), client.clone(), Network::Local);
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path());
+    let order = order(shop.store(&bytes(32, 3_000), None).await, &other, &shop);
+    let taking = |taking| ProviderSettings { taking: Some(taking), ..ProviderSettings::default() };
+    let escrow = || async { node.market_balance(&client.address()).await.unwrap().escrow };
+
+    other.conduct(&devnet, taking(Taking::Nobody)).await;
+    agreement::make(&node, &sender, &home, &order, &Silent).await.unwrap_err();
+    let paid = escrow().await;
+    assert!(paid.is_positive());
+    devnet.handle().run_and_settle(|chain| chain.mine(10)).await.unwrap().0.unwrap();
+    // Other terms are another offer; the first one's money stays its own, because it can still be published.
+    let longer = Order { duration: HALF_A_YEAR + 2_880, ..order.clone() };
+    agreement::make(&node, &sender, &home, &longer, &Silent).await.unwrap_err();
+    let both = escrow().await;
+    assert!(both > paid.clone() * 2, "{both} and {paid}");
+
+    other.conduct(&devnet, taking(Taking::Deals)).await;
+    let done = agreement::make(&node, &sender, &home, &longer, &Silent).await.unwrap();
+    assert_eq!((done.state, done.resumed), (DealState::Complete, true));
+    assert_eq!(escrow().await, both, "nothing is paid in again");
+    let found = node.market_deal(done.deal.unwrap()).await.unwrap().unwrap();
+    assert_eq!(found.proposal.start_epoch, done.terms.start_epoch);
+    assert!(node.market_deal(done.deal.unwrap() + 1).await.unwrap().is_none(), "one deal");
+    let left = node.market_balance(&client.address()).await.unwrap();
+    assert_eq!(escrow::available(&left), paid, "of the first offer");
+    sound(&devnet).await;
+    devnet.shutdown().await;
 }

@@ -64,10 +64,8 @@ impl MarketProvider {
     /// Whether the chain has an active deal of this number with these terms.
     async fn is_active(&self, deal: DealID) -> bool {
         let Ok(Some(found)) = self.node.market_deal(deal).await else { return false };
-        let (terms, there) = (&self.terms, &found.proposal);
-        there.piece_cid == terms.piece_cid
-            && there.provider == terms.provider
-            && there.end_epoch == terms.end_epoch
+        let Ok(client) = self.node.lookup_id(&self.terms.client).await else { return false };
+        self.terms.is_published_as(&found.proposal, client.as_ref())
             && found.state.sector_start_epoch > 0
             && found.state.slash_epoch <= 0
     }
