@@ -15,7 +15,7 @@ use crate::actor::contract;
 use crate::address::EthAddress;
 use crate::home::{FileError, Home, read_private, remove};
 use crate::message::draft;
-use crate::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL, params};
+use crate::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL, created_by, params};
 use crate::network::Network;
 use crate::node::json::TipsetKey;
 use crate::node::{Node, NodeError};
@@ -118,12 +118,25 @@ impl Deployment {
             let cid = slip.signed.cid();
             watch.continued(&cid);
             match sender.resume(&slip.signed, slip.since, watch).await {
-                Ok(sent) => return deployed(sent).map_err(DeployError::Answer),
+                Ok(sent) => return self.deployed(sent),
                 Err(error) if error.can_never_be() => sender.forget(&cid)?,
                 Err(error) => return Err(error.into()),
             }
         }
-        deployed(sender.send(&Self::call(), watch).await?).map_err(DeployError::Answer)
+        self.deployed(sender.send(&Self::call(), watch).await?)
+    }
+
+    /// Reads where the contract is, and compares it with where the message that was signed puts it: bounties are going to be paid to it.
+    fn deployed(&self, sent: Sent) -> Result<Deployed, DeployError> {
+        let deployed = deployed(sent).map_err(DeployError::Answer)?;
+        let signed = self.begun()?.into_iter().find(|slip| slip.signed.cid() == deployed.sent.cid);
+        let signed = signed.map(|slip| slip.signed.message);
+        let expected = signed.and_then(|message| created_by(&message.from, message.sequence));
+        if expected.is_none_or(|expected| expected.0 != deployed.ethereum) {
+            let theirs = EthAddress(deployed.ethereum);
+            return Err(DeployError::Answer(format!("{theirs} is not where the message that was signed puts it")));
+        }
+        Ok(deployed)
     }
 
     /// Forgets a deployment whose address is written down.

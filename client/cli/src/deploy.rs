@@ -137,8 +137,18 @@ async fn create(context: &mut Context, new: bool) -> anyhow::Result<Output> {
     if let Some(address) = recorded {
         match find(node.as_ref(), &address).await? {
             Found::Contract(found) if found == code => return Ok(done(address, ethereum_of(&address), vec![])),
-            Found::Native(_) if network == Network::Local => {}
-            Found::Nothing => {}
+            // The chain in this home comes and goes; what was paid for elsewhere does not, and a node that lags may not know it yet.
+            Found::Native(_) | Found::Nothing if network == Network::Local => {}
+            Found::Nothing => {
+                let address = network.show(&address);
+                return Err(Failure::because(
+                    Exit::Failed,
+                    format!(
+                        "the node does not know the actor recorded for {network}, {address}: ask another one, or, if it is gone, \
+                         make a new one with `bauta deploy --new`"
+                    ),
+                ));
+            }
             _ => {
                 return Err(Failure::because(
                     Exit::Failed,

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::args::{FileArg, Grant, Revoke, Transfer};
 use crate::chain::{MessageRow, Spending, message_rows};
 use crate::context::Context;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::files::{is_not_found, shown};
 use crate::output::{Output, Rows, Table};
 use crate::span;
@@ -129,28 +129,40 @@ pub async fn revoke(context: &mut Context, args: Revoke) -> anyhow::Result<Outpu
     let actor = context.actor().await?;
     let sender = context.sender().await?;
     let from = addresses(&args.addresses);
-    let network = sender.network().clone();
-    let spending = Spending::new(context.notes(), &network, &format!("revoking access to file {}", args.file_id));
-    let sent = match share::revoke(&actor, &sender, args.file_id, &from, &spending).await {
+    let (network, id) = (sender.network().clone(), args.file_id);
+    actor.file(id).await?.ok_or(AccessError::NoSuchFile(id))?;
+    // The actor closes a file to all of them or to nobody: one who has no grant must not leave it open to the others.
+    let (mut granted, mut strangers) = (Vec::new(), Vec::new());
+    for address in from {
+        match actor.grant(id, &address).await? {
+            Some(_) => granted.push(address),
+            None => strangers.push(network.show(&address)),
+        }
+    }
+    let not_open = format!("file {id} is not open to {}", strangers.join(", "));
+    if granted.is_empty() {
+        return Err(Failure::not_found(not_open));
+    }
+    let spending = Spending::new(context.notes(), &network, &format!("revoking access to file {id}"));
+    let sent = match share::revoke(&actor, &sender, id, &granted, &spending).await {
         Err(ShareError::Actor(error)) if is_not_found(&error) => {
-            if actor.file(args.file_id).await?.is_none() {
-                return Err(AccessError::NoSuchFile(args.file_id).into());
-            }
-            let to = from.iter().map(|address| network.show(address)).collect::<Vec<_>>().join(", ");
-            return Err(Failure::not_found(format!("file {} is not open to {to}", args.file_id)));
+            return Err(Failure::not_found(format!(
+                "nobody was shut out of file {id}, somebody else was at it: {error}"
+            )));
         }
         other => other?,
     };
     context.notes().say("what they have read they keep; `bauta put --update` makes a version under a new key");
-    Ok(Output::new(&Shared {
-        file_id: args.file_id,
-        to: from.iter().map(|address| network.show(address)).collect(),
+    let output = Output::new(&Shared {
+        file_id: id,
+        to: granted.iter().map(|address| network.show(address)).collect(),
         keys: Vec::new(),
         rights: None,
         expires: None,
         messages: sent.iter().map(MessageRow::from).collect(),
         verb: "closed to",
-    }))
+    });
+    Ok(if strangers.is_empty() { output } else { output.but(Exit::Partly, not_open) })
 }
 
 #[derive(Serialize)]

@@ -5,6 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use bauta_abi::FileId;
+use bauta_client::access::{Access, AccessError};
+use bauta_client::actor::Actor;
 use bauta_client::home::FileError;
 use fvm_shared::clock::ChainEpoch;
 use serde::Serialize;
@@ -28,6 +30,8 @@ const AGAIN: Duration = Duration::from_secs(30);
 struct Round {
     epoch: ChainEpoch,
     files: Vec<Tended>,
+    /// Files that were made ours by others, do not open, and are not looked after.
+    strange: usize,
 }
 
 /// One file in a round.
@@ -76,9 +80,14 @@ impl fmt::Display for Round {
         writeln!(f, "epoch {}: {well} of {} files well", self.epoch, self.files.len())?;
         let news: Vec<&Tended> = self.files.iter().filter(|file| file.is_news()).collect();
         news.iter().take(TOLD).try_for_each(|file| writeln!(f, "  {file}"))?;
-        match news.len().saturating_sub(TOLD) {
+        if let more @ 1.. = news.len().saturating_sub(TOLD) {
+            writeln!(f, "  and {more} more")?;
+        }
+        match self.strange {
             0 => Ok(()),
-            more => writeln!(f, "  and {more} more"),
+            strange => {
+                writeln!(f, "  {strange} that do not open to you are left alone: name them to have them looked after")
+            }
         }
     }
 }
@@ -116,7 +125,7 @@ pub async fn watch(context: &mut Context, args: Watch) -> anyhow::Result<Output>
 
 /// Round after round. What may pass is waited for; what cannot, such as a command line that makes no sense, ends it.
 async fn rounds(context: &mut Context, args: &Watch) -> anyhow::Result<()> {
-    let mut again = AGAIN;
+    let (mut again, mut first) = (AGAIN, true);
     loop {
         let pause = match round(context, args).await {
             Ok(round) => {
@@ -124,7 +133,8 @@ async fn rounds(context: &mut Context, args: &Watch) -> anyhow::Result<()> {
                 again = AGAIN;
                 args.every
             }
-            Err(error) if exit_of(&error) == Exit::Usage => return Err(error),
+            // Later it is a passphrase that could not be had for once.
+            Err(error) if first && exit_of(&error) == Exit::Usage => return Err(error),
             Err(error) => {
                 let pause = again.min(args.every);
                 again = (again * 2).min(args.every.max(AGAIN));
@@ -132,6 +142,7 @@ async fn rounds(context: &mut Context, args: &Watch) -> anyhow::Result<()> {
                 pause
             }
         };
+        first = false;
         // A chain in this process is free for others in between, and a node that went away is looked for anew.
         context.close().await?;
         tokio::time::sleep(pause).await;
@@ -143,12 +154,15 @@ async fn round(context: &mut Context, args: &Watch) -> anyhow::Result<Round> {
     let sender = context.sender().await?;
     let home = context.home().clone();
     let carer = carer(context, &actor, &sender, &home, &args.deals).await?;
+    let (ids, strange) = match args.file_id.is_empty() {
+        false => (args.file_id.clone(), 0),
+        true => own(context, &actor, &carer).await?,
+    };
     let mut files = Vec::new();
-    for (id, _) in records(context, &actor, &args.file_id).await? {
-        let subject = Subject::file(context, &actor, id).await?;
+    for id in ids {
         let mut tended = Tended {
             file_id: id,
-            name: subject.name.clone(),
+            name: None,
             wanted: 0,
             good_before: 0,
             good: 0,
@@ -157,23 +171,45 @@ async fn round(context: &mut Context, args: &Watch) -> anyhow::Result<Round> {
             refused: Vec::new(),
             error: None,
         };
-        if let Err(error) = tend(context, &carer, &subject, args, &mut tended).await {
-            // One file that cannot be helped keeps nobody from the next; a node that is gone does.
+        if let Err(error) = tend(context, &actor, &carer, args, &mut tended).await {
+            // One file that cannot be helped, or is gone, keeps nobody from the next; a node that is gone does.
             actor.node().chain_head().await?;
             tended.error = Some(sentence(&error));
         }
         files.push(tended);
     }
-    Ok(Round { epoch: actor.node().chain_head().await?.height, files })
+    Ok(Round { epoch: actor.node().chain_head().await?.height, files, strange })
+}
+
+/// Whoever asks' own files, and how many are only on their hands: anybody can make somebody the owner of a file, and care costs. Strange is what does
+/// not open to them, and of which they have asked for no copies on this machine.
+async fn own(context: &mut Context, actor: &Actor, carer: &Carer<'_>) -> anyhow::Result<(Vec<FileId>, usize)> {
+    let (mut own, mut strange) = (Vec::new(), 0);
+    let opener = context.me().and_then(|me| Ok((me, context.identities()?))).ok();
+    for (id, record) in records(context, actor, &[]).await? {
+        let wished = carer.care.kept(&record.file.piece_cid)?.copies.is_some();
+        let opens = match &opener {
+            Some((me, identities)) if !wished => Access::open_record(actor, id, record, me, identities).await.map(drop),
+            // Where the key is locked, nobody can tell.
+            _ => Ok(()),
+        };
+        match opens {
+            Err(AccessError::WrongKey { .. }) => strange += 1,
+            _ => own.push(id),
+        }
+    }
+    Ok((own, strange))
 }
 
 async fn tend(
     context: &mut Context,
+    actor: &Actor,
     carer: &Carer<'_>,
-    subject: &Subject,
     args: &Watch,
     tended: &mut Tended,
 ) -> anyhow::Result<()> {
+    let subject = &Subject::file(context, actor, tended.file_id).await?;
+    tended.name.clone_from(&subject.name);
     let _lock = carer.care.lock(&subject.piece.piece_cid)?;
     let network = carer.sender.network();
     let mut looked = carer.look(context, subject).await?;

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use super::rlp::{self, Item, Writer};
 use super::{Message, Signature, SignatureError, SignatureKind, SignedMessage};
-use crate::address::{EthAddress, keccak256};
+use crate::address::{EthAddress, Protocol, keccak256};
 
 /// Calls a contract the Ethereum way; the FRC-0042 number of `InvokeEVM`. Params and return are a bare CBOR byte string.
 pub const INVOKE_CONTRACT: u64 = 3_844_450_837;
@@ -24,6 +24,22 @@ pub const INVOKE_CONTRACT: u64 = 3_844_450_837;
 pub const CREATE_EXTERNAL: u64 = 4;
 /// The Ethereum address manager, f010.
 pub const ADDRESS_MANAGER: Address = Address::new_id(crate::address::ETH_NAMESPACE);
+
+/// Where the address manager puts the contract that a message creates: as Ethereum does, by who sends it and its nonce. Who has no address in
+/// Ethereum's form is known by the hash of the one they have. None for a sender that is no account's key.
+///
+/// Source: builtin-actors v18, `actors/eam`.
+pub fn created_by(from: &Address, sequence: u64) -> Option<EthAddress> {
+    let last = |hash: [u8; 32]| EthAddress(hash[12..].try_into().expect("32 - 12 = 20"));
+    let creator = match from.protocol() {
+        Protocol::Secp256k1 | Protocol::BLS => last(keccak256(&from.to_bytes())),
+        Protocol::Delegated => EthAddress::of(from)?,
+        Protocol::ID | Protocol::Actor => return None,
+    };
+    let mut list = Writer::default();
+    list.bytes(&creator.0).number(&sequence.to_be_bytes());
+    Some(last(keccak256(&list.list())))
+}
 
 /// First byte of a legacy signature without chain id.
 const HOMESTEAD: u8 = 1;

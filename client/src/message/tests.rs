@@ -243,3 +243,19 @@ proptest! {
         }
     }
 }
+
+/// The first four contracts of an address, as Ethereum has them.
+#[test]
+fn a_contract_is_where_its_maker_and_nonce_put_it() {
+    let maker: EthAddress = "0x6ac7ea33f8831ea9dcc53393aaa88b25a785dbf0".parse().unwrap();
+    for (nonce, at) in [
+        (0, "0xcd234a471b72ba2f1ccf0a70fcaba648a5eecd8d"),
+        (1, "0x343c43a37d37dff08ae8c4a11544c718abb4fcf8"),
+        (2, "0xf778b86fa74e846c4f0a1fbd1335fe81c00a0c91"),
+        (3, "0xfffd933a0bc612844eaf0c6fe3e5b8e9b6c1d19c"),
+    ] {
+        let created = crate::message::eth::created_by(&maker.to_filecoin(), nonce).unwrap();
+        assert_eq!(created, at.parse().unwrap(), "{nonce}");
+    }
+    assert_eq!(crate::message::eth::created_by(&fvm_shared::address::Address::new_id(7), 0), None);
+}
