@@ -175,6 +175,16 @@ pub enum ActorError {
         /// What is wrong.
         why: WireError,
     },
+    /// The message is on the chain, and what it returned cannot be read. It is done: to send it again would do it twice.
+    #[error("{} is done, by message {cid}; what it returned cannot be read: {why}", .method.name())]
+    Unread {
+        /// Which method.
+        method: Method,
+        /// The message.
+        cid: Cid,
+        /// What is wrong with its return.
+        why: WireError,
+    },
 }
 
 impl From<Rejection> for ActorError {

@@ -256,6 +256,7 @@ fn actor(error: &ActorError) -> Exit {
         },
         ActorError::Params { .. } => Exit::Usage,
         ActorError::Answer { .. } => Exit::Corrupt,
+        ActorError::Unread { .. } => Exit::Partly,
     }
 }
 

@@ -134,9 +134,12 @@ pub async fn revoke(context: &mut Context, args: Revoke) -> anyhow::Result<Outpu
     // The actor closes a file to all of them or to nobody: one who has no grant must not leave it open to the others.
     let (mut granted, mut strangers) = (Vec::new(), Vec::new());
     for address in from {
-        match actor.grant(id, &address).await? {
-            Some(_) => granted.push(address),
-            None => strangers.push(network.show(&address)),
+        match actor.grant(id, &address).await {
+            Ok(Some(_)) => granted.push(address),
+            Ok(None) => strangers.push(network.show(&address)),
+            // Who is not on the chain has no grant.
+            Err(error) if is_not_found(&error) => strangers.push(network.show(&address)),
+            Err(error) => return Err(error.into()),
         }
     }
     let not_open = format!("file {id} is not open to {}", strangers.join(", "));

@@ -147,7 +147,8 @@ async fn publish(context: &mut Context, ready: &mut Ready) -> anyhow::Result<()>
     let me = context.me()?;
     ready.network = network.to_string();
     ready.address = network.show(&me);
-    if node.balance(&me).await? < TokenAmount::from_whole(1) {
+    let balance = node.balance(&me).await?;
+    if balance < TokenAmount::from_whole(1) && (network == Network::Local || !balance.is_positive()) {
         if network != Network::Local {
             ready.next = Some(how_to_get_fil(&network, &ready.address));
             context.notes().say("the address has no FIL yet, so the key is not published");

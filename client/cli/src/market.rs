@@ -276,7 +276,7 @@ async fn show(context: &mut Context, args: MarketShow) -> anyhow::Result<Output>
     let found = node.market_deal(args.deal).await?;
     let found = found.ok_or_else(|| Failure::not_found(format!("there is no deal {} on the chain", args.deal)))?;
     let (terms, state) = (found.proposal, found.state);
-    let active = state.sector_start_epoch > 0;
+    let (active, now) = (state.sector_start_epoch > 0, node.chain_head().await?.height);
     Ok(Output::new(&Shown {
         deal_id: args.deal,
         piece_cid: terms.piece_cid.to_string(),
@@ -289,11 +289,12 @@ async fn show(context: &mut Context, args: MarketShow) -> anyhow::Result<Output>
         provider_collateral: Fil(terms.provider_collateral),
         state: match (active, state.slash_epoch > 0) {
             (_, true) => "terminated",
+            (true, false) if terms.end_epoch <= now => "ended",
             (true, false) => "active",
             (false, false) => "published",
         },
         sector: active.then_some(state.sector_number),
-        now: node.chain_head().await?.height,
+        now,
     }))
 }
 

@@ -218,7 +218,7 @@ pub fn clean(text: &str) -> String {
 }
 
 /// The same for text of several lines: nodes and providers have their say in it.
-fn clean_lines(text: &str) -> String {
+pub fn clean_lines(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 

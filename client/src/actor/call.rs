@@ -126,8 +126,8 @@ impl Call {
             .kept(self.kept)
     }
 
-    /// Decodes what the method returned.
-    pub fn returned<R: Wire>(&self, bytes: &[u8]) -> Result<R, ActorError> {
-        decode(bytes).map_err(|why| ActorError::Answer { method: self.method, why })
+    /// Decodes what the method returned in a message that is on the chain.
+    pub fn returned<R: Wire>(&self, sent: &sender::Sent) -> Result<R, ActorError> {
+        decode(&sent.receipt.return_data).map_err(|why| ActorError::Unread { method: self.method, cid: sent.cid, why })
     }
 }

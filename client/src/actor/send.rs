@@ -22,7 +22,7 @@ impl Actor {
     /// Sends a call and decodes what the method returned.
     pub async fn send<R: Wire>(&self, sender: &Sender, call: &Call, watch: &dyn Watch) -> Result<Done<R>, ActorError> {
         let sent = self.send_only(sender, call, watch).await?;
-        let value = call.returned(&sent.receipt.return_data)?;
+        let value = call.returned(&sent)?;
         Ok(Done { value, sent })
     }
 
@@ -73,7 +73,7 @@ impl Actor {
             return Ok(None);
         };
         let sent = unwrapped(call, wrapped, sent)?;
-        Ok(Some(Done { value: call.returned(&sent.receipt.return_data)?, sent }))
+        Ok(Some(Done { value: call.returned(&sent)?, sent }))
     }
 
     /// Whether an earlier run has signed a message for a call; see [`Sender::has_left`].
@@ -120,8 +120,8 @@ fn unwrapped(call: &Call, wrapped: bool, mut sent: Sent) -> Result<Sent, ActorEr
         let output: Option<BytesDe> = from_slice(&sent.receipt.return_data).ok();
         let returned = output.as_ref().and_then(|output| contract::returned(&output.0));
         let why = || WireError::Malformed("the contract's answer is not wrapped as it should be".into());
-        sent.receipt.return_data =
-            returned.ok_or_else(|| ActorError::Answer { method: call.method, why: why() })?.to_vec();
+        let unread = || ActorError::Unread { method: call.method, cid: sent.cid, why: why() };
+        sent.receipt.return_data = returned.ok_or_else(unread)?.to_vec();
     }
     Ok(sent)
 }

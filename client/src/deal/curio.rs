@@ -55,6 +55,8 @@ impl Timeouts {
 }
 
 fn built(client: ClientBuilder) -> Result<Client, DealError> {
+    // A redirect would carry what is signed, and the bytes, to whatever host a provider names: one in this network, too.
+    let client = client.redirect(reqwest::redirect::Policy::none());
     client.build().map_err(|error| DealError::Unreachable { provider: "HTTP".to_string(), why: innermost(&error) })
 }
 

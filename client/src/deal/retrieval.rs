@@ -1,6 +1,7 @@
 //! Getting pieces back: `GET|HEAD {url}/piece/{piece_cid_v2}` with ranges, as Curio and Boost serve them.
 
 use std::io;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +33,18 @@ pub struct Retrieval {
     http: Client,
 }
 
+/// Whether a URL names a host that only this machine or its network can mean.
+fn is_inside(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    match host.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
+        Ok(IpAddr::V6(ip)) => {
+            ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()
+        }
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
 impl Retrieval {
     /// Takes a provider's base URL.
     ///
@@ -42,10 +55,11 @@ impl Retrieval {
 
     /// The same, with patience of one's own.
     pub fn with_timeouts(url: &str, timeouts: Timeouts) -> Result<Self, DealError> {
-        // A provider may send elsewhere, but not in circles, and not from a protected place to an open one.
+        // A provider may send elsewhere, but not in circles, not from a protected place to an open one, and not into the network that we are in.
         let redirects = redirect::Policy::custom(|attempt| match attempt.previous() {
             before if before.len() > MAX_REDIRECTS => attempt.error("it sends from place to place"),
             [.., last] if last.scheme() == "https" && attempt.url().scheme() != "https" => attempt.stop(),
+            [.., last] if is_inside(attempt.url()) && !is_inside(last) => attempt.stop(),
             _ => attempt.follow(),
         });
         let http = Client::builder().connect_timeout(timeouts.connect).read_timeout(timeouts.idle).redirect(redirects);
@@ -255,4 +269,32 @@ where
             progress(sent);
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_of_our_own_network_are_known() {
+        for inside in [
+            "http://127.0.0.1:1/",
+            "http://10.1.2.3/",
+            "https://192.168.0.1/x",
+            "http://169.254.169.254/",
+            "http://[::1]/",
+            "http://[fd00::1]/",
+            "http://[fe80::1]/",
+            "http://localhost:8/",
+            "http://a.localhost/",
+            "http://0.0.0.0/",
+        ] {
+            assert!(is_inside(&inside.parse().unwrap()), "{inside}");
+        }
+        for outside in
+            ["https://example.com/", "http://8.8.8.8/", "http://[2001:db8::1]/", "http://127.0.0.1.example.com/"]
+        {
+            assert!(!is_inside(&outside.parse().unwrap()), "{outside}");
+        }
+    }
 }

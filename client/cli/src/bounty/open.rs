@@ -19,7 +19,7 @@ use crate::chain::Fil;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::open;
-use crate::output::{Output, Table, clean};
+use crate::output::{Output, Table, clean, clean_lines};
 use crate::span;
 
 #[derive(Serialize)]
@@ -130,7 +130,8 @@ struct Offered {
 impl fmt::Display for Offered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let deal = serde_json::to_string_pretty(&self.deal).map_err(|_| fmt::Error)?;
-        writeln!(f, "{deal}")
+        // Its source is the word of whoever made the bounty.
+        writeln!(f, "{}", clean_lines(&deal))
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Method};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -147,9 +148,12 @@ impl Curio {
             let missing: Vec<_> = status
                 .missing_chunks
                 .iter()
-                .map(|number| self.chunk(id, file, size, chunk, *number, &tally).boxed())
+                .map(|number| {
+                    let sent = self.chunk(id, file, size, chunk, *number, &tally);
+                    sent.map(|sent| sent.map_err(|error| (*number, error))).boxed()
+                })
                 .collect();
-            stream::iter(missing).buffer_unordered(self.uploads.parallel.max(1)).try_collect::<()>().await?;
+            all(missing, self.uploads.parallel.max(1)).await?;
             match self.finish(id, &format!("/uploads/finalize/{id}")).await {
                 Err(DealError::Refused { code: DealCode::BadProposal, reason, .. })
                     if reason.contains("not finished") =>
@@ -280,6 +284,25 @@ impl Tally {
     }
 }
 
+/// Sends chunks, so many at a time. After the first error no further one is begun, but what is under way comes to its end.
+///
+/// Errors: one that does not pass before one that does, then that of the lowest number: whichever came first.
+async fn all(chunks: Vec<impl Future<Output = Result<(), (u64, DealError)>>>, at_once: usize) -> Result<(), DealError> {
+    let mut chunks = chunks.into_iter();
+    let mut running: FuturesUnordered<_> = chunks.by_ref().take(at_once).collect();
+    let mut errors = Vec::new();
+    while let Some(sent) = running.next().await {
+        errors.extend(sent.err());
+        if errors.is_empty() {
+            running.extend(chunks.next());
+        }
+    }
+    match errors.into_iter().min_by_key(|(number, error)| (error.is_passing(), *number)) {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
 fn length(range: &Range<u64>) -> u64 {
     range.end - range.start
 }
@@ -292,4 +315,37 @@ async fn part(file: &Path, range: Range<u64>, progress: Option<Progress>, moved:
     let reader = ReaderStream::with_capacity(source.take(length(&range)), BUFFER);
     let reader = reader.inspect(move |_| moved.touch());
     Ok(Body::wrap_stream(counted(reader, progress)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails when the others have had so many turns.
+    async fn failing(number: u64, turns: usize, is_passing: bool) -> Result<(), (u64, DealError)> {
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        let (provider, why) = ("a provider".to_string(), number.to_string());
+        Err((
+            number,
+            if is_passing { DealError::Unreachable { provider, why } } else { DealError::Failed { provider, why } },
+        ))
+    }
+
+    #[tokio::test]
+    async fn whichever_chunk_fails_first_the_same_error_is_told() {
+        for turns in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]] {
+            let chunks = |lasting: &'static [u64]| {
+                (0..4u64)
+                    .map(move |number| failing(number, turns[number as usize], !lasting.contains(&number)))
+                    .collect()
+            };
+            let told = async |chunks: Vec<_>, at_once| all(chunks, at_once).await.unwrap_err().to_string();
+            assert!(told(chunks(&[]), 4).await.contains(": 0"), "the lowest number");
+            assert!(told(chunks(&[3, 2]), 4).await.contains(": 2"), "what does not pass");
+            assert!(told(chunks(&[3]), 3).await.contains(": 0"), "after an error none is begun");
+        }
+        assert!(all(Vec::<std::future::Ready<_>>::new(), 4).await.is_ok());
+    }
 }

@@ -119,6 +119,10 @@ async fn silence_ends() {
     let at = listener.local_addr().expect("it is bound");
     assert!(matches!(failing(at, &piece).await, DealError::Unreachable { .. }));
     drop(listener);
+    // Nobody listens there; it is held, so that nobody else does meanwhile.
+    let held = tokio::net::TcpSocket::new_v4().expect("a socket");
+    held.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let at = held.local_addr().expect("it is bound");
     assert!(matches!(failing(at, &piece).await, DealError::Unreachable { .. }));
 }
 
