@@ -15,8 +15,8 @@
 //! ```
 
 mod calls;
-mod devnet;
 mod deals;
+mod devnet;
 mod error;
 mod events;
 mod http;

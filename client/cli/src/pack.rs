@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -115,7 +114,7 @@ pub async fn pack(context: &mut Context, args: Pack) -> anyhow::Result<Output> {
         let packed = match (&place, &journal) {
             (Some(place), Some(journal)) => journal.pack(&args.path, &recipients, place, options, notes)?,
             (Some(place), None) => {
-                let mut file = place.file(0o666)?;
+                let mut file = place.file_again(0o666)?;
                 let packed = pack_any(&args.path, &recipients, file.as_file_mut(), options)?;
                 place.publish(file)?;
                 packed
@@ -342,10 +341,8 @@ impl Target {
     pub fn remembered(self) -> Self {
         match self {
             Self::Place(place) => {
-                // Not the name itself: that may be as long as a name can be.
-                let mut hash = DefaultHasher::new();
-                place.path().file_name().hash(&mut hash);
-                Self::Place(place.beside_unless_held(&format!("unpack-{:016x}", hash.finish())))
+                let name = place.hashed("unpack");
+                Self::Place(place.beside_unless_held(&name))
             }
             Self::Stdout => Self::Stdout,
         }

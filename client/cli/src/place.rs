@@ -1,14 +1,16 @@
 //! Where output goes: stdout, or a path that appears only when it is whole, and never over something else unless forced.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::exit::{Exit, Failure};
+use crate::progress;
 
 /// A path of the command line that is written to.
 #[derive(Debug, Clone)]
@@ -120,6 +122,37 @@ impl Place {
         builder.prefix(&prefix).rand_bytes(random).permissions(permissions).tempfile_in(folder_of(&self.path))
     }
 
+    /// As [`Place::file`], locked, and under a name that the next process for this place finds again: what a killed one has left is removed, what
+    /// another one is making stays.
+    ///
+    /// Nobody removes or moves a file of that name but who has its lock.
+    pub fn file_again(&self, mode: u32) -> io::Result<NamedTempFile> {
+        let name = self.hashed("pack");
+        sweep(&folder_of(&self.path).join(format!(".bauta-{name}")));
+        let made = Self { beside: Some(name), ..self.clone() }.file(mode);
+        // Somebody else has made it, or thinks that it was left behind: then it is not ours to remove.
+        match made {
+            Ok(made) => match made.as_file().try_lock() {
+                Err(TryLockError::WouldBlock) => drop(made.keep()),
+                _ if is_at(made.as_file(), made.path()) => return Ok(made),
+                _ => drop(made.keep()),
+            },
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) => {}
+        }
+        let made = self.file(mode)?;
+        // Where the file system knows no locks there are none.
+        let _ = made.as_file().try_lock();
+        Ok(made)
+    }
+
+    /// A name for what is made here. Not the place's own: that may be as long as a name can be.
+    pub fn hashed(&self, what: &str) -> String {
+        let mut hash = DefaultHasher::new();
+        self.path.file_name().hash(&mut hash);
+        format!("{what}-{:016x}", hash.finish())
+    }
+
     /// A folder beside it that vanishes unless what was made inside is [`Place::adopt`]ed, and that nobody else gets into.
     pub fn folder(&self) -> io::Result<Beside> {
         let (prefix, random) = self.name();
@@ -139,6 +172,7 @@ impl Place {
     /// Puts a whole file into its place.
     pub fn publish(&self, file: NamedTempFile) -> anyhow::Result<()> {
         file.as_file().sync_all()?;
+        progress::publish()?;
         let moved = if self.force { file.persist(&self.path) } else { file.persist_noclobber(&self.path) };
         moved.map_err(|e| self.explain(e.error))?;
         sync(&folder_of(&self.path))?;
@@ -148,6 +182,7 @@ impl Place {
     /// Puts a whole file or folder, made inside of [`Place::folder`], into its place. What stood there goes only when the new one is there.
     pub fn adopt(&self, made: &Path) -> anyhow::Result<()> {
         self.suits(if made.is_dir() { Made::Folder } else { Made::File })?;
+        progress::publish()?;
         if self.force && fs::symlink_metadata(&self.path).is_ok() {
             let old = private_folder(".bauta-old-", 6, &folder_of(&self.path))?;
             let aside: OsString = self.path.file_name().unwrap_or_default().into();
@@ -205,6 +240,25 @@ fn folder_of(path: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.into(),
         _ => PathBuf::from("."),
     }
+}
+
+/// Removes a file that nobody holds.
+fn sweep(left: &Path) {
+    // What cannot be looked at or removed stays, and whatever is no file: a pipe would be waited for.
+    if fs::symlink_metadata(left).is_ok_and(|about| about.is_file())
+        && let Ok(file) = File::open(left)
+        && file.try_lock().is_ok()
+        && is_at(&file, left)
+    {
+        let _ = fs::remove_file(left);
+    }
+}
+
+/// Whether a file is still the one of that name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let id = |about: fs::Metadata| (about.dev(), about.ino());
+    let found = fs::symlink_metadata(path).map(id).ok();
+    found.is_some() && file.metadata().map(id).ok() == found
 }
 
 fn sync(folder: &Path) -> io::Result<()> {
@@ -330,6 +384,28 @@ mod tests {
         let third = place().folder().unwrap();
         assert_eq!(third.path(), left);
         assert!(!left.join("half").exists());
+    }
+
+    #[test]
+    fn a_file_of_a_killed_process_is_removed_and_that_of_another_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::free(&folder.path().join("out"), false).unwrap();
+        let mut first = place.file_again(0o666).unwrap();
+        first.write_all(b"half").unwrap();
+        let second = place.file_again(0o666).unwrap();
+        assert_ne!(first.path(), second.path());
+        assert_eq!(fs::read(first.path()).unwrap(), b"half");
+        // Killed: the file stays, and nobody holds it.
+        let (file, left) = first.keep().unwrap();
+        drop((file, second));
+        let third = place.file_again(0o666).unwrap();
+        assert_eq!((third.path(), fs::read(&left).unwrap()), (&*left, Vec::new()));
+        place.publish(third).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        // What is no file of ours is left alone.
+        std::os::unix::fs::symlink("out", &left).unwrap();
+        assert_ne!(place.file_again(0o666).unwrap().path(), left);
+        assert!(left.is_symlink() && folder.path().join("out").exists());
     }
 
     #[test]

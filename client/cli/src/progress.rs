@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,12 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use crate::args::ProgressMode;
 use crate::exit::{Exit, Failure};
 
-/// Raised once, by Ctrl-C; seen by every read and write of a long piece of work.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Which of the two came first, an interruption or a result that takes its place: what came second gives way.
+static STAGE: AtomicU8 = AtomicU8::new(0);
+/// Raised by Ctrl-C; seen by every read and write of a long piece of work.
+const INTERRUPTED: u8 = 1;
+/// Raised by a result that takes its place.
+const PUBLISHED: u8 = 2;
 /// How often a plain line is written.
 const EVERY: Duration = Duration::from_secs(2);
 
@@ -30,13 +34,24 @@ pub fn aside<T>(write: impl FnOnce() -> T) -> T {
 
 /// Tells threads to stop and gives the error that the command ends with.
 pub fn interrupt() -> anyhow::Error {
-    INTERRUPTED.store(true, Ordering::SeqCst);
+    STAGE.fetch_or(INTERRUPTED, Ordering::SeqCst);
     Failure::because(Exit::Interrupted, "interrupted")
 }
 
 /// An error where Ctrl-C was pressed.
 pub fn interrupted() -> io::Result<()> {
-    if INTERRUPTED.load(Ordering::SeqCst) { Err(io::Error::other("interrupted")) } else { Ok(()) }
+    if STAGE.load(Ordering::SeqCst) & INTERRUPTED == 0 { Ok(()) } else { Err(io::Error::other("interrupted")) }
+}
+
+/// Says that a result takes its place from here on; an error where Ctrl-C was pressed before.
+pub fn publish() -> io::Result<()> {
+    STAGE.fetch_or(PUBLISHED, Ordering::SeqCst);
+    interrupted()
+}
+
+/// Whether a result takes its place, or has.
+pub fn is_published() -> bool {
+    STAGE.load(Ordering::SeqCst) & PUBLISHED != 0
 }
 
 /// How progress is shown, decided once.

@@ -38,10 +38,13 @@ impl Journal {
         notes: Notes,
     ) -> anyhow::Result<Packed> {
         let resume = Resume { journal: &self.path, identities: &self.identities, every: Resume::EVERY };
-        match pack::pack_into_file(path, recipients, || place.file(0o666), &resume, options) {
+        match pack::pack_into_file(path, recipients, || place.file_again(0o666), &resume, options) {
             Ok((packed, file)) => {
-                place.publish(file)?;
-                resume.forget()?;
+                let published = place.publish(file);
+                // Without its CAR there is nothing to go on with.
+                let forgotten = resume.forget();
+                published?;
+                forgotten?;
                 Ok(packed)
             }
             Err(error) => {

@@ -101,7 +101,19 @@ async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
         tokio::pin!(work);
         tokio::select! {
             result = &mut work => result,
-            () = ends.next(), if !serves => Err(crate::progress::interrupt()),
+            () = ends.next(), if !serves => {
+                let interrupted = crate::progress::interrupt();
+                if crate::progress::is_published() {
+                    // What stands is a success, if all else is one: what follows is short, and not waited for by whoever asks once more.
+                    tokio::select! {
+                        result = &mut work => result.map_err(|_| interrupted),
+                        () = ends.next() => Err(interrupted),
+                        () = tokio::time::sleep(LAST_WORDS) => Err(interrupted),
+                    }
+                } else {
+                    Err(interrupted)
+                }
+            }
         }
     };
     // A chain in process is closed whatever happened, so that its folder is whole.

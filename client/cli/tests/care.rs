@@ -3,12 +3,11 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use support::{Net, User, days, ends, interrupt, noise};
+use support::{Lines, Net, User, days, ends, interrupt, noise};
 
 /// The health of each provider's copy of the first file, by provider.
 fn healths(status: &Value) -> Vec<(String, String)> {
@@ -246,8 +245,8 @@ fn a_watch_repairs_by_itself_and_ends_when_it_is_told() {
     alice.ok(&["devnet", "provider", &first, "--serving", "lost"]);
     let mut command = alice.command(&["watch", "--every", "300ms"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let repaired = lines.find(|line| line.contains("repaired with")).unwrap();
+    let mut lines = Lines::of(child.stdout.take().unwrap());
+    let repaired = lines.until("a repair", |line| line.contains("repaired with"));
     assert!(repaired.contains(&net.provider(2)) && repaired.contains("2 of 2 copies good"), "{repaired}");
     // A healthy round is one line.
     assert!(lines.next().unwrap().contains("1 of 1 files well"));
@@ -274,13 +273,16 @@ fn a_watch_outlives_its_node() {
     alice.ok(&["put", &path]);
     let mut command = alice.command(&["watch", "--every", "200ms"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut lines = Lines::of(child.stdout.take().unwrap());
     assert!(lines.next().unwrap().contains("1 of 1 files well"));
-    let mut complaints = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut complaints = Lines::of(child.stderr.take().unwrap());
     net.stop();
-    assert!(complaints.any(|line| line.contains("trying again")));
+    complaints.until("that it tries again", |line| line.contains("trying again"));
     net.again();
-    assert!(lines.any(|line| line.contains("1 of 1 files well")));
+    // Rounds from before the end say no more than one file.
+    let other = alice.write("other.bin", &noise(1_000));
+    alice.ok(&["put", &other]);
+    lines.until("that both are well", |line| line.contains("2 of 2 files well"));
     assert_eq!(interrupt(&mut child), 0);
     // Once, it says that the network is the trouble.
     net.stop();

@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{Lines, Net, User, noise, tree, wait_for_a_checkpoint};
+use support::{Lines, Net, User, ends, noise, tree, wait_for_a_checkpoint};
 
 #[test]
 fn store_share_fetch_revoke() {

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use bauta_client::deal::mk20::Deal;
 use bauta_client::deal::{Curio, StorageProvider, Timeouts};
 use bauta_client::wallet::Key;
 use serde_json::{Value, json};
-use support::{Net, User, days, ends, interrupt, noise, wait_until};
+use support::{Net, User, banner_of, days, ends, interrupt, noise, wait_until};
 
 /// `bauta serve`, running.
 struct Server {
@@ -24,10 +24,8 @@ impl Server {
     fn start(user: &User, args: &[&str]) -> Self {
         let all = [&["serve", "--listen", "127.0.0.1:0", "--json"], args].concat();
         let mut child = user.command(&all).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let banner: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        Self { child, banner: banner["data"].clone() }
+        let banner = banner_of(&mut child)["data"].clone();
+        Self { child, banner }
     }
 
     fn url(&self) -> &str {

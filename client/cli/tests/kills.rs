@@ -84,7 +84,8 @@ fn a_devnet_killed_in_the_middle_of_an_upload() {
     // The client has not noticed more than a pause, or says that it did not get through and goes on when it is called again.
     let run = Run::of(put.wait_with_output().unwrap());
     if run.code != 0 {
-        assert_eq!(run.code, 5, "{}", run.stderr);
+        // Its message may have been on the way already.
+        assert!(matches!(run.code, 5 | 9), "{}", run.stderr);
         alice.ok(&["put", "file"]);
     }
     assert_eq!(outcome(&net, &alice, &sent, "out"), undisturbed());

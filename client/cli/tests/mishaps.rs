@@ -223,10 +223,10 @@ fn asked_to_end_it_does() {
         input.write_all(&noise(3 << 20)).unwrap();
         let kill = ["-s", signal, &child.id().to_string()];
         assert!(std::process::Command::new("kill").args(kill).status().unwrap().success());
-        // Its threads notice at the next byte.
-        std::thread::sleep(Duration::from_millis(300));
-        let _ = input.write_all(&noise(1 << 20));
-        drop(input);
+        // Its threads notice at the next leaf, however long the signal takes.
+        let more = std::thread::spawn(move || while input.write_all(&[7; 1 << 16]).is_ok() {});
+        support::ended(&mut child);
+        more.join().unwrap();
         let ended = support::Run::of(child.wait_with_output().unwrap());
         assert_eq!((ended.code, &ended.json()["error"]["code"]), (130, &json!(130)), "{signal}: {}", ended.stderr);
         assert!(!user.path("out.car").exists());

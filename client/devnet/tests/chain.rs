@@ -222,7 +222,7 @@ fn half_a_year_passes_in_null_rounds() {
         let start = std::time::Instant::now();
         chain.mine(180 * 2880).unwrap();
         assert_eq!(chain.epoch(), 518_400);
-        assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 120, "{:?}", start.elapsed());
         // Only the last epoch has a tipset.
         let before = chain.store().tipset_at_or_before(518_399).unwrap().unwrap();
         assert_eq!(before.height, 0);

@@ -75,7 +75,9 @@ async fn a_provider_that_lies_is_found_out() {
     assert!(!shop.retrieval.has_piece(&piece).await.unwrap());
     assert!(matches!(shop.fetch(&piece).await, Err(DealError::Refused { .. })));
     shop.conduct(&devnet, serve(Serving::Stall)).await;
-    assert!(matches!(shop.fetch(&piece).await, Err(DealError::Unreachable { .. })));
+    let impatient = Shop { retrieval: retrieval(&shop.url, Duration::from_millis(500)), ..shop };
+    assert!(matches!(impatient.fetch(&piece).await, Err(DealError::Unreachable { .. })));
+    let shop = Shop::of(&devnet, 0, &account_key(0)).await;
     shop.conduct(&devnet, serve(Serving::Honest)).await;
     assert_eq!(shop.fetch(&piece).await.unwrap(), sent);
     devnet.shutdown().await;
@@ -106,7 +108,7 @@ async fn sealing_goes_on_after_a_restart() {
     let second = devnet(Some(folder.path()), 1).await;
     let shop = Shop::of(&second, 0, &client).await;
     assert_eq!(shop.url, url, "the port is remembered");
-    wait_until_sealed(&shop.curio, id, Duration::from_secs(60)).await.unwrap();
+    wait_until_sealed(&shop.curio, id, SEALING).await.unwrap();
     assert_eq!(shop.fetch(&piece).await.unwrap(), sent);
     assert_eq!(shop.sectors(&second).await, [(1, SECTOR_ACTIVE.to_owned())]);
     second.shutdown().await;
@@ -324,7 +326,7 @@ async fn a_notification_that_is_refused_fails_its_deal_alone() {
         assert!(delivered.is_ok() || index == 1, "{delivered:?}");
     }
     for (index, (id, ..)) in deals.iter().enumerate() {
-        let ended = wait_until_sealed(&shop.curio, *id, Duration::from_secs(60)).await;
+        let ended = wait_until_sealed(&shop.curio, *id, SEALING).await;
         assert_eq!(ended.is_ok(), index != 1, "{ended:?}");
     }
     let failed = shop.curio.status(deals[1].0).await.unwrap().unwrap();

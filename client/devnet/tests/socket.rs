@@ -37,7 +37,7 @@ impl Socket {
     }
 
     async fn hear(&mut self) -> Value {
-        let next = tokio::time::timeout(Duration::from_secs(30), self.0.next());
+        let next = tokio::time::timeout(Duration::from_secs(120), self.0.next());
         let frame = next.await.expect("something comes").expect("it is open").unwrap();
         serde_json::from_str(frame.to_text().unwrap()).unwrap()
     }

@@ -42,8 +42,9 @@ const MOST_FAILURES: u32 = 3;
 const ALONE: Duration = Duration::from_secs(15);
 /// How long others are waited for when the first answer to the roll call was strange.
 const STRANGE: Duration = Duration::from_secs(3);
-/// At the end, how long answers to the roll call are waited for at most, so that a liar is named even if it was not needed.
-const GRACE: Duration = Duration::from_millis(500);
+/// At the end, how long after the roll call its answers are waited for at least and at most, so that a liar is named even if it was not needed.
+const MOMENT: Duration = Duration::from_millis(250);
+const GRACE: Duration = Duration::from_millis(1500);
 
 /// An order that is worked on or waits.
 struct Task {
@@ -334,7 +335,9 @@ impl Run {
                 self.tell(News::Strange);
             } else if !called && !strange {
                 let lied = self.out.iter().any(|(_, why)| serves_something_else(why));
-                let out = std::mem::take(&mut self.out);
+                let mut out = std::mem::take(&mut self.out);
+                // In the order that they were named in, whoever was the first to fail.
+                out.sort_by_key(|(source, _)| self.fleet.sources.iter().position(|named| named == source));
                 let error = if self.fleet.sources.is_empty() {
                     FetchError::NoSource
                 } else if lied {
@@ -381,7 +384,7 @@ impl Run {
     /// Whether the orders have ended, and the roll call has, or has taken long enough.
     fn is_done(&self) -> bool {
         let called = self.members.iter().any(|member| member.state == State::Called);
-        self.closed.is_some_and(|closed| !called || self.called.elapsed() > (closed * 3 / 2 + SOON).min(GRACE))
+        self.closed.is_some_and(|closed| !called || self.called.elapsed() > (closed * 3 / 2).clamp(MOMENT, GRACE))
     }
 
     fn end(&mut self) {

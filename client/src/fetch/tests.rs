@@ -29,11 +29,7 @@ async fn nobody_known_and_nobody_there_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     assert!(matches!(fetch(&piece(b"x"), &[], &out, &Quiet).await, Err(FetchError::NoSource)));
-    let gone = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
-    let miner = fvm_shared::address::Address::new_id(1000);
-    let sources = [Source::Provider { miner, url: gone }];
+    let (gone, _held) = server::dead();
+    let sources = [gone];
     assert!(matches!(fetch(&piece(b"x"), &sources, &out, &Quiet).await, Err(FetchError::Unavailable(_))));
 }

@@ -149,9 +149,10 @@ async fn reads_are_tried_again_and_writes_are_not() {
 
 #[tokio::test]
 async fn nobody_there() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("bound"));
-    drop(listener);
+    // Held, and not listened at: nobody else gets it meanwhile.
+    let held = tokio::net::TcpSocket::new_v4().expect("a socket");
+    held.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let url = format!("http://{}", held.local_addr().expect("bound"));
     let settings = HttpSettings { retries: 1, ..settings() };
     let node = HttpNode::new(Endpoint::from_url(&url).expect("a URL"), Prefix::Testnet, settings).expect("a client");
     let error = node.request("Filecoin.ChainHead", json!([])).await.expect_err("nobody listens");

@@ -97,12 +97,15 @@ fn fill(
     };
     let any = checkpoints.as_ref().map(Checkpoints::any);
     let mut disk = Disk::new(part.as_file_mut()).map_err(failed)?;
+    let stop = options.stop;
     let outcome = pass(target, recipients, &mut disk, plan, checkpoints, options);
     let settled = disk.finish();
     drop(disk);
     let may_go_on = went_on || any.is_some_and(|any| any.load(Ordering::Relaxed));
     let packed = outcome.map_err(|e| (e, may_go_on))?;
-    settled.and_then(|()| part.as_file().sync_all()).map_err(|e| (Error::from(e), may_go_on))?;
+    let settled = settled.and_then(|()| part.as_file().sync_all());
+    // The disk may take long, and somebody may have lost patience meanwhile.
+    settled.and_then(|()| stop.map_or(Ok(()), |stop| stop())).map_err(|e| (Error::from(e), may_go_on))?;
     Ok(packed)
 }
 

@@ -63,6 +63,12 @@ impl Resume<'_> {
             let (_, path) = part.keep().map_err(|e| Error::from(e.error))?;
             return Err(Error::Busy(path));
         }
+        // Whoever had it may have put it into its place since it was opened: then it is whole, and not ours.
+        let is_there = fs::symlink_metadata(part.path()).ok().and_then(|about| identity_of(&about));
+        if is_there.map(|id| (id.0, id.1)) != Some(head.part_id) {
+            let _ = part.keep();
+            return Ok(None);
+        }
         // What is dropped here is removed.
         let fits = head.is_for(source, recipients) && !checkpoints.is_empty();
         Ok(fits.then_some(Earlier { head, checkpoints, part }))

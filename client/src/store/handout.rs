@@ -46,7 +46,7 @@ pub(crate) struct Handout<'a> {
     pub watch: Arc<dyn Watch>,
 }
 
-/// Who did not take it, and why.
+/// Who did not take it, and why; in the order that they were asked in.
 pub(crate) type Failures = Vec<(Address, DealError)>;
 
 impl Handout<'_> {
@@ -80,7 +80,10 @@ impl Handout<'_> {
                 asked.push(deal.provider);
                 running.push(self.one(deal));
             }
-            let Some((mut deal, delivered)) = running.next().await else { return Ok(failures) };
+            let Some((mut deal, delivered)) = running.next().await else {
+                failures.sort_by_key(|(provider, _)| asked.iter().position(|one| one == provider));
+                return Ok(failures);
+            };
             deal.state = match delivered {
                 // Whether it is sealed is asked of the chain, afterwards.
                 Ok(status) if status.state == DealState::Uploading => DealProgress::Begun,

@@ -4,15 +4,20 @@
 pub mod line;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub const BAUTA: &str = env!("CARGO_BIN_EXE_bauta");
+
+/// How long anything is waited for: only what is broken takes as long.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The binary without anything of the surrounding environment but the bundle that the tests are to run on.
 pub fn bauta() -> Command {
@@ -66,17 +71,26 @@ pub struct Net {
 
 impl Net {
     pub fn start(extra: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (child, banner) = Self::run(&folder, "127.0.0.1:0", extra, Stdio::null());
-        Self { child, banner, folder, extra: extra.iter().map(|arg| arg.to_string()).collect() }
+        Self::begin(extra, Stdio::null)
     }
 
     /// One that reads a file from stdin.
     pub fn fed(extra: &[&str], stdin: &Path) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let stdin = std::fs::File::open(stdin).unwrap().into();
-        let (child, banner) = Self::run(&folder, "127.0.0.1:0", extra, stdin);
-        Self { child, banner, folder, extra: extra.iter().map(|arg| arg.to_string()).collect() }
+        Self::begin(extra, || std::fs::File::open(stdin).unwrap().into())
+    }
+
+    fn begin(extra: &[&str], stdin: impl Fn() -> Stdio) -> Self {
+        loop {
+            let folder = tempfile::tempdir().unwrap();
+            let port = free_port();
+            let (child, banner) = Self::run(&folder, &format!("127.0.0.1:{port}"), extra, stdin());
+            // Somebody else may have taken the port since it was looked at.
+            if banner["data"].is_object() {
+                let extra = extra.iter().map(|arg| arg.to_string()).collect();
+                return Self { child, banner: banner["data"].clone(), folder, extra };
+            }
+            assert!(TcpListener::bind(("127.0.0.1", port)).is_err(), "{banner}");
+        }
     }
 
     fn run(folder: &TempDir, listen: &str, extra: &[&str], stdin: Stdio) -> (Child, Value) {
@@ -84,10 +98,8 @@ impl Net {
         command.stdin(stdin);
         command.env("BAUTA_HOME", folder.path()).args(["devnet", "--listen", listen, "--json"]).args(extra);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let banner: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        (child, banner["data"].clone())
+        let banner = banner_of(&mut child);
+        (child, banner)
     }
 
     /// Kills it: SIGKILL.
@@ -100,7 +112,9 @@ impl Net {
     pub fn again(&mut self) {
         let listen = self.url().trim_start_matches("http://").split('/').next().unwrap().to_string();
         let extra: Vec<&str> = self.extra.iter().map(String::as_str).collect();
-        (self.child, self.banner) = Self::run(&self.folder, &listen, &extra, Stdio::null());
+        let (child, banner) = Self::run(&self.folder, &listen, &extra, Stdio::null());
+        assert!(banner["data"].is_object(), "{banner}");
+        (self.child, self.banner) = (child, banner["data"].clone());
     }
 
     /// Where it keeps its state.
@@ -122,6 +136,7 @@ impl Net {
         let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
         let body = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let length = body.len();
         let head = format!("Host: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}");
         write!(stream, "POST /{path} HTTP/1.1\r\n{head}\r\nConnection: close\r\n\r\n{body}").unwrap();
@@ -134,8 +149,7 @@ impl Net {
 
     /// Interrupts it, as Ctrl-C does, and gives its exit code.
     pub fn stop(&mut self) -> i32 {
-        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
-        self.child.wait().unwrap().code().unwrap_or(-1)
+        interrupt(&mut self.child)
     }
 }
 
@@ -143,6 +157,18 @@ impl Drop for Net {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.stop();
+        }
+    }
+}
+
+/// A port that nobody gets who asks the system for any: whoever listened there finds it free again. Tests that run at the same time have others.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let port = 10_000 + std::process::id() % 400 * 50 + NEXT.fetch_add(1, Ordering::Relaxed) % 50;
+        let port = u16::try_from(port).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
         }
     }
 }
@@ -263,15 +289,97 @@ pub fn noise(len: usize) -> Vec<u8> {
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(120), "{what} does not happen");
-        std::thread::sleep(Duration::from_millis(5));
+        assert!(begun.elapsed() < PATIENCE, "{what} does not happen");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// Interrupts a process, as Ctrl-C does, and gives its exit code.
+/// Interrupts a process, as Ctrl-C does, and gives its exit code; -1 where a signal has killed it.
 pub fn interrupt(child: &mut Child) -> i32 {
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    child.wait().unwrap().code().unwrap_or(-1)
+    ended(child)
+}
+
+/// Waits for the end of a process and gives its exit code; -1 where a signal has killed it. One that does not end is killed.
+pub fn ended(child: &mut Child) -> i32 {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code().unwrap_or(-1);
+        }
+        if begun.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            // Also called while a test fails already.
+            assert!(std::thread::panicking(), "process {} does not end", child.id());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until an interruption does not kill a process any more: it has a handler for it. Also where it has ended before.
+pub fn wait_until_interruptible(child: &mut Child) {
+    let status = format!("/proc/{}/status", child.id());
+    wait_until("a handler", || {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let caught = text.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok());
+        // SIGINT is the second signal.
+        caught.is_some_and(|mask| mask >> 1 & 1 == 1) || child.try_wait().unwrap().is_some()
+    });
+}
+
+/// Waits until a journal has a line more than when it was first seen, or the process that writes it has ended.
+pub fn wait_for_a_checkpoint(child: &mut Child, journal: impl Fn() -> Option<u64>) {
+    let (mut first, mut last) = (None, None);
+    wait_until("a checkpoint", || {
+        let now = journal();
+        first = first.or(now);
+        // Twice the same: no line is half written.
+        let is_there = now > first && now == last;
+        last = now;
+        is_there || child.try_wait().unwrap().is_some()
+    });
+}
+
+/// The lines that somebody writes, as they come.
+pub struct Lines(Receiver<String>);
+
+impl Lines {
+    pub fn of(from: impl Read + Send + 'static) -> Self {
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(from).lines().map_while(Result::ok) {
+                // Who has enough has dropped the other end; the writer is still read from.
+                let _ = sender.send(line);
+            }
+        });
+        Self(lines)
+    }
+}
+
+impl Lines {
+    /// The first line from here on of which something holds.
+    pub fn until(&mut self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+        let begun = Instant::now();
+        let mut found = self.take_while(|_| begun.elapsed() < PATIENCE).filter(|line| holds(line));
+        found.next().unwrap_or_else(|| panic!("{what} is not said"))
+    }
+}
+
+impl Iterator for Lines {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        match self.0.recv_timeout(PATIENCE) {
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("no further line comes"),
+            line => line.ok(),
+        }
+    }
+}
+
+/// The document that a process begins with.
+pub fn banner_of(child: &mut Child) -> Value {
+    let line = Lines::of(child.stdout.take().unwrap()).next().unwrap_or_default();
+    serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"))
 }
 
 /// Lets days pass, some at a time: on a busy machine a leap over half a year takes longer than a client waits for an answer.

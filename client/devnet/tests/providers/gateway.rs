@@ -1,7 +1,6 @@
 //! The trustless gateway: blocks and CARs that prove themselves.
 
 use std::io::Read as _;
-use std::time::Duration;
 
 use bauta_client::car::{Blocks as _, CarFile, CarReader, CarWriter, Profile, add_directory, add_file};
 use bauta_client::deal::{DealId, Proposal, deliver, wait_until_sealed};
@@ -79,7 +78,7 @@ async fn blocks_and_archives() {
     std::fs::write(&file, &archive).unwrap();
     let (id, piece) = (DealId::generate(), CommP::of(&archive).unwrap());
     deliver(&shop.curio, id, &Proposal::upload(piece, HALF_A_YEAR), &file, None).await.unwrap();
-    wait_until_sealed(&shop.curio, id, Duration::from_secs(60)).await.unwrap();
+    wait_until_sealed(&shop.curio, id, SEALING).await.unwrap();
     let gateway = Gateway { url: shop.url.clone(), http: Client::new() };
     let (root, large, little) = (root.cid, large.cid, little.cid);
 

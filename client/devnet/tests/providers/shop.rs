@@ -23,6 +23,8 @@ use serde_json::{Value, json};
 pub const DAY: ChainEpoch = 2880;
 pub const HALF_A_YEAR: ChainEpoch = 180 * DAY;
 pub const SECTOR_ACTIVE: &str = "active";
+/// How long a seal is waited for: only what is broken takes as long.
+pub const SEALING: Duration = Duration::from_secs(120);
 
 pub async fn devnet(state: Option<&Path>, providers: u64) -> Devnet {
     spawn(config(state).with_providers(providers)).await.unwrap()
@@ -57,8 +59,7 @@ impl Shop {
         let info = devnet.info().await.unwrap();
         let (miner, url) = (info.providers[index].miner, info.providers[index].url.clone().unwrap());
         let curio = Curio::new(&url, miner, client.clone(), Timeouts::default()).unwrap();
-        let patience = Timeouts { idle: Duration::from_millis(500), ..Timeouts::default() };
-        Self { miner, retrieval: Retrieval::with_timeouts(&url, patience).unwrap(), curio, url }
+        Self { miner, retrieval: retrieval(&url, Duration::from_secs(10)), curio, url }
     }
 
     /// Stores bytes and waits until they are in a sector.
@@ -70,7 +71,7 @@ impl Shop {
         let proposal = Proposal { notify, ..Proposal::upload(piece.clone(), HALF_A_YEAR) };
         let id = DealId::generate();
         deliver(&self.curio, id, &proposal, &file, None).await.unwrap();
-        wait_until_sealed(&self.curio, id, Duration::from_secs(60)).await.unwrap();
+        wait_until_sealed(&self.curio, id, SEALING).await.unwrap();
         piece
     }
 
@@ -92,6 +93,11 @@ impl Shop {
         let sectors = described["Sectors"].as_array().unwrap();
         sectors.iter().map(|s| (s["Number"].as_u64().unwrap(), s["State"].as_str().unwrap().to_owned())).collect()
     }
+}
+
+/// One that waits so long for the next bytes.
+pub fn retrieval(url: &str, idle: Duration) -> Retrieval {
+    Retrieval::with_timeouts(url, Timeouts { idle, ..Timeouts::default() }).unwrap()
 }
 
 /// Signs, pushes and awaits a message; gives what the method returned.
@@ -141,13 +147,11 @@ pub async fn claims(devnet: &Devnet, id: u64) -> ListBountyClaimsReturn {
 
 /// Waits until something holds.
 pub async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
-    for _ in 0..1200 {
-        if holds().await {
-            return;
-        }
+    let begun = std::time::Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < SEALING, "{what} does not happen");
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("{what} does not happen");
 }
 
 pub async fn sound(devnet: &Devnet) {

@@ -40,7 +40,7 @@ async fn a_provider_that_says_complete_too_early_is_not_believed() {
     assert!(shop.sectors(&devnet).await.is_empty());
 
     shop.conduct(&devnet, tell(Telling::Truth)).await;
-    wait_until_sealed(&wary, id, Duration::from_secs(60)).await.unwrap();
+    wait_until_sealed(&wary, id, SEALING).await.unwrap();
     assert_eq!(witness.look(&shop.miner).await.unwrap(), Testimony::Sectors(vec![1]));
 
     // A sector that has ended testifies to nothing.

@@ -207,7 +207,7 @@ async fn who_lies_stalls_or_is_dead_is_named_and_not_waited_for() {
     }
     let (stalled, later) =
         (serve(&case.car, Conduct::Stalls).await, serve(&case.car, Conduct::StallsAfter(3 << 20)).await);
-    let (liar, dead) = (serve(&case.car, Conduct::Lies(7777)).await, dead().await);
+    let (liar, (dead, _held)) = (serve(&case.car, Conduct::Lies(7777)).await, dead());
     let all = [sources(&[&stalled, &liar, &later, &honest]), vec![dead.clone()]].concat();
     let (bytes, _) = case.read(&all, true, None, None).await.unwrap();
     assert!(bytes == case.plain);
@@ -217,11 +217,17 @@ async fn who_lies_stalls_or_is_dead_is_named_and_not_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_dies_or_breaks_off_is_replaced() {
     let case = Case::file(24 * MIB);
-    let honest = serve(&case.car, Conduct::Slow(Duration::from_millis(5))).await;
+    // Slow enough for others to be asked, too.
+    let honest = serve(&case.car, Conduct::Slow(Duration::from_millis(100))).await;
     for bad in [Conduct::DiesAfter(5 << 20), Conduct::Truncates, Conduct::Slow(Duration::from_millis(400))] {
         let other = serve(&case.car, bad).await;
         let (bytes, _) = case.read(&sources(&[&other, &honest]), true, None, None).await.unwrap();
         assert!(bytes == case.plain, "{bad:?}");
+        assert!(other.asked() > 0, "{bad:?}");
+        if let Conduct::DiesAfter(limit) = bad {
+            let served = other.served();
+            assert!((limit..case.car.len() as u64).contains(&served), "it died on the way: {served}");
+        }
     }
     let on = serve(&[], Conduct::SendsOn(honest.address)).await;
     assert!(case.read(&sources(&[&on]), true, None, None).await.unwrap().0 == case.plain, "sent on to an honest one");
@@ -243,7 +249,13 @@ async fn without_an_honest_one_it_is_said_why() {
         assert_eq!(matches!(error, FetchError::Corrupt(_)), lied, "{bad:?}: {error}");
         assert!(error.to_string().contains(&provider.address.to_string()), "{bad:?}: {error}");
     }
-    assert!(matches!(case.fails(&[dead().await]).await, FetchError::Unavailable(_)));
+    let (dead, _held) = dead();
+    assert!(matches!(case.fails(std::slice::from_ref(&dead)).await, FetchError::Unavailable(_)));
+    // In the order that they were named in, though a dead one fails first.
+    let lost = serve(&case.car, Conduct::Lost).await;
+    let named = [lost.source.clone(), dead];
+    let FetchError::Unavailable(why) = case.fails(&named).await else { panic!("nobody lies") };
+    assert!(why.iter().map(|(source, _)| source).eq(&named), "{why:?}");
     assert!(matches!(case.fails(&[]).await, FetchError::NoSource));
     // Nobody has parts, and one has all of it.
     let whole = serve(&case.car, Conduct::NoRanges).await;

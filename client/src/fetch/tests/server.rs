@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fvm_shared::address::Address;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::super::Source;
 
@@ -72,10 +72,13 @@ impl Drop for Provider {
     }
 }
 
-/// One that nobody reaches.
-pub async fn dead() -> Source {
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    Source::Provider { miner: Address::new_id(u64::from(address.port())), url: format!("http://{address}") }
+/// One that nobody reaches, and its port: nobody else listens there while it is held.
+pub fn dead() -> (Source, TcpSocket) {
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = held.local_addr().unwrap();
+    let miner = Address::new_id(u64::from(address.port()));
+    (Source::Provider { miner, url: format!("http://{address}") }, held)
 }
 
 pub async fn serve(bytes: &[u8], conduct: Conduct) -> Provider {

@@ -221,6 +221,21 @@ fn a_file_that_changes_meanwhile_is_not_packed() {
     assert!(matches!(pack_while(&case, "file", touch), Err(Error::Changed(_))));
 }
 
+/// Waits until the clock that files are stamped by has gone on: kernels before 6.13 stamp by the timer's tick, some milliseconds long.
+#[cfg(unix)]
+fn wait_for_a_tick(probe: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let stamp = || {
+        fs::write(probe, "").unwrap();
+        let about = fs::metadata(probe).unwrap();
+        (about.ctime(), about.ctime_nsec())
+    };
+    let first = stamp();
+    while stamp() == first {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// The time of a file's content is anybody's to set; that of its state is not.
 #[test]
 #[cfg(unix)]
@@ -232,6 +247,7 @@ fn a_change_is_noticed_whose_time_was_put_back() {
     for name in ["file", "folder/file"] {
         fs::write(case.path(name), bytes(4 << 20)).unwrap();
         let time = fs::metadata(case.path(name)).unwrap().modified().unwrap();
+        wait_for_a_tick(&case.path("probe"));
         let rewrite = |_| {
             let file = fs::OpenOptions::new().write(true).open(case.path(name)).unwrap();
             file.write_all_at(b"other bytes", (4 << 20) - 100).unwrap();
