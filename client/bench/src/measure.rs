@@ -1,4 +1,4 @@
-//! The process that measures one thing: it works until the clock can be believed, and prints what it took.
+//! The process that measures one thing, as often as it measures every other one of that size, and prints what it took.
 
 use std::fs;
 use std::path::Path;
@@ -8,11 +8,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::stages::pipeline;
-use crate::work::{Place, work};
+use crate::work::{Place, WINDOW, work};
 use crate::{inputs, limits};
-
-/// Short ones are repeated for so many seconds: the first time pays for memory and for the choice of kernels.
-const LONG_ENOUGH: f64 = 0.3;
 
 /// What one measurement found; none where this machine cannot do it.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -36,16 +33,19 @@ fn found(what: &str, bytes: u64, threads: usize, place: &Place) -> Result<Found>
         return Ok(Found { gbps: limits::comm_p(backend), ..Found::default() });
     }
     let Some(mut work) = work(what, bytes, threads, place)? else { return Ok(Found::default()) };
-    let (mut best, mut total, mut peak) = (f64::MAX, 0.0, None);
-    while total < LONG_ENOUGH {
+    let (uncounted, counted) = if work.again { turns(bytes) } else { (0, 1) };
+    let (mut best, mut peak) = (f64::MAX, None);
+    for turn in 0..uncounted + counted {
         let start = Instant::now();
         let told = (work.run)()?;
         let seconds = start.elapsed().as_secs_f64();
         if peak.is_none() {
             peak = Some(peak_mib()?);
         }
-        best = best.min(told.unwrap_or(seconds));
-        total += seconds;
+        if turn >= uncounted {
+            best = best.min(told.unwrap_or(seconds));
+        }
+        // What it wrote is not there the next time.
         for left in [pipeline::back(place.dir), place.dir.join("peer.out")] {
             if left.is_dir() {
                 inputs::put_aside(&left)?;
@@ -55,6 +55,12 @@ fn found(what: &str, bytes: u64, threads: usize, place: &Place) -> Result<Found>
         }
     }
     Ok(Found { gbps: Some(work.bytes as f64 / best / 1e9), seconds: Some(best), peak_mib: peak })
+}
+
+/// How often is done what is done in this process, ours or a peer's: at first without being counted, which pays for memory and for the choice
+/// of kernels, and then so often that the best counts. (Above a window the first time disappears in the whole, and no peer is measured there.)
+fn turns(bytes: u64) -> (u64, u64) {
+    ((bytes <= WINDOW).into(), (WINDOW / bytes.max(1)).clamp(1, 16))
 }
 
 /// Largest resident memory of this process so far.

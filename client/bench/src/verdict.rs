@@ -12,14 +12,14 @@ use crate::rounds::Row;
 pub struct Verdict {
     /// The promise.
     pub promise: String,
-    /// What was found.
-    pub found: f64,
+    /// What was found; none where something that it compares was not measured.
+    pub found: Option<f64>,
     /// What is promised.
     pub bound: f64,
     /// Whether the found has to be at least, or at most, the bound.
     pub at_least: bool,
-    /// Whether it holds.
-    pub holds: bool,
+    /// Whether it holds, if that is known.
+    pub holds: Option<bool>,
 }
 
 /// Compares everything that was measured.
@@ -27,67 +27,65 @@ pub fn of(rows: &[Row]) -> Vec<Verdict> {
     let look = Look(rows);
     let mut verdicts = Vec::new();
     let mut at_least = |promise: &str, found: Option<f64>, bound: f64| {
-        if let Some(found) = found {
-            verdicts.push(Verdict { promise: promise.into(), found, bound, at_least: true, holds: found >= bound });
-        }
+        let holds = found.map(|found| found >= bound);
+        verdicts.push(Verdict { promise: promise.into(), found, bound, at_least: true, holds });
     };
 
-    let ours = look.rate("commp: bauta", 1);
+    const OURS: &str = "commp: bauta";
+    const NOWHERE: &str = "pack: bauta to nowhere";
+    const FILE: &str = "pack: bauta to a file";
+    const BACK: &str = "unpack: bauta to a file";
     let limit = |name| look.rate(&format!("commp: instructions alone, {name}"), 1);
     let (vectors, sha) = (limit("avx512"), limit("sha-ni"));
     // Of the vectors 70 %, or of the SHA instructions where they allow more; where there are no such vectors 90 % of the SHA instructions.
     let bound = if vectors.is_some() { 0.7 } else { 0.9 };
     let best = if sha > vectors { sha } else { vectors };
-    at_least("CommP, one core, share of what the instructions allow", ratio(ours, best), bound);
+    at_least("CommP, one core, share of what the instructions allow", ratio(look.rate(OURS, 1), best), bound);
     let avx512 = look.rate("commp: bauta, avx512", 1);
     at_least("CommP by AVX-512, one core, share of what the vector instructions allow", ratio(avx512, vectors), 0.7);
-    let kernels = [look.rate("commp: hashtree", 1), look.rate("commp: hashtree, avx512", 1)];
-    let best = kernels.into_iter().flatten().reduce(f64::max);
-    at_least("CommP, one core, beside the best peer's kernel", ratio(ours, best), 2.0);
+    // Beside the better one: at least so many times as fast as each.
+    let kernels = ["commp: hashtree", "commp: hashtree, avx512"].map(|peer| look.times((OURS, 1), (peer, 1)));
+    let least = kernels.into_iter().flatten().reduce(f64::min);
+    at_least("CommP, one core, beside the best peer's kernel", least, 2.0);
     at_least(
         "CommP, one core, beside filecoin-proofs-api",
-        ratio(ours, look.rate("commp: filecoin-proofs-api", 1)),
+        look.times((OURS, 1), ("commp: filecoin-proofs-api", 1)),
         10.0,
     );
-    at_least("CommP, two cores beside one", ratio(look.rate("commp: bauta", 2), ours), 1.8);
+    at_least("CommP, two cores beside one", look.times((OURS, 2), (OURS, 1)), 1.8);
 
-    let nowhere = look.rate_at("pack: bauta to nowhere", 1, "256 MiB");
-    let libraries = look.rate_at("pack: best libraries, in memory", 1, "256 MiB");
-    at_least("pack, one core, beside the best libraries together", ratio(nowhere, libraries), 3.0);
+    let libraries = ("pack: best libraries, in memory", 1);
+    at_least("pack, one core, beside the best libraries together", look.times((NOWHERE, 1), libraries), 3.0);
     for threads in [1, 2] {
-        let today = look.rate("pack: rage, ipfs-car, data-segment", threads);
-        let ours = look.rate_at("pack: bauta to a file", threads, &look.input("pack: rage, ipfs-car, data-segment"));
         at_least(
             &format!("pack to a file, {threads} core(s), beside today's chain of programs"),
-            ratio(ours, today),
+            look.times((FILE, threads), ("pack: rage, ipfs-car, data-segment", threads)),
             10.0,
         );
     }
     for threads in [1, 2] {
-        for name in ["pack: bauta to nowhere", "pack: bauta to a file"] {
-            let share = ratio(look.rate(name, threads), look.stages(threads));
+        for name in [NOWHERE, FILE] {
+            let share = look.share_of_stages(name, threads);
             at_least(&format!("{name}, {threads} core(s), share of what its three stages allow"), share, 0.6);
         }
     }
     for threads in [1, 2] {
-        let (back, there) =
-            (look.rate("unpack: bauta to a file", threads), look.rate("pack: bauta to a file", threads));
-        at_least(&format!("unpack beside pack, to a file, {threads} core(s)"), ratio(back, there), 1.0);
+        let beside = look.times((BACK, threads), (FILE, threads));
+        at_least(&format!("unpack beside pack, to a file, {threads} core(s)"), beside, 1.0);
     }
-    let flat = ratio(look.rate_at("pack: bauta to nowhere", 1, "4096 MiB"), nowhere);
+    let flat = ratio(look.rate_at(NOWHERE, 1, 4096 << 20), look.rate_at(NOWHERE, 1, 256 << 20));
     at_least("pack, one core, 4 GiB beside 256 MiB (flat)", flat, 0.9);
 
     let mut at_most = |promise: &str, found: Option<f64>, bound: f64| {
-        if let Some(found) = found {
-            verdicts.push(Verdict { promise: promise.into(), found, bound, at_least: false, holds: found <= bound });
-        }
+        let holds = found.map(|found| found <= bound);
+        verdicts.push(Verdict { promise: promise.into(), found, bound, at_least: false, holds });
     };
     at_most(
         "memory of packing a file, MiB",
         look.peak(|row| row.section == "pipeline" && row.name.starts_with("pack: bauta")),
         64.0,
     );
-    at_most("memory of unpacking a file, MiB", look.peak(|row| row.name == "unpack: bauta to a file"), 64.0);
+    at_most("memory of unpacking a file, MiB", look.peak(|row| row.name == BACK), 64.0);
     at_most("memory of the largest folder, both ways, MiB", look.peak(|row| row.section == "folder"), 128.0);
     at_most("pack a folder: seconds a file, all files beside a quarter", look.growth("pack folder: bauta"), 1.25);
     verdicts
@@ -98,8 +96,13 @@ pub fn table(verdicts: &[Verdict]) -> String {
     let mut out = String::from("\npromises\n");
     for verdict in verdicts {
         let sign = if verdict.at_least { ">=" } else { "<=" };
-        let word = if verdict.holds { "holds" } else { "DOES NOT HOLD" };
-        let _ = writeln!(out, "  {:<78}{:>9.2}  {sign} {:<6}{word}", verdict.promise, verdict.found, verdict.bound);
+        let word = match verdict.holds {
+            Some(true) => "holds",
+            Some(false) => "DOES NOT HOLD",
+            None => "not measured",
+        };
+        let found = verdict.found.map_or("-".into(), |found| format!("{found:.2}"));
+        let _ = writeln!(out, "  {:<78}{found:>9}  {sign} {:<6}{word}", verdict.promise, verdict.bound);
     }
     out
 }
@@ -107,6 +110,9 @@ pub fn table(verdicts: &[Verdict]) -> String {
 fn ratio(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     Some(one? / other?)
 }
+
+/// A measurement on so many cores.
+type Which<'a> = (&'a str, usize);
 
 /// Finds rows.
 struct Look<'a>(&'a [Row]);
@@ -121,19 +127,28 @@ impl Look<'_> {
         Some(self.rows(name, threads).max_by_key(|row| row.bytes)?.gbps)
     }
 
-    fn rate_at(&self, name: &str, threads: usize, input: &str) -> Option<f64> {
-        Some(self.rows(name, threads).find(|row| row.input == input)?.gbps)
+    fn rate_at(&self, name: &str, threads: usize, bytes: u64) -> Option<f64> {
+        Some(self.rows(name, threads).find(|row| row.bytes == bytes)?.gbps)
     }
 
-    fn input(&self, name: &str) -> String {
-        self.rows(name, 1).max_by_key(|row| row.bytes).map(|row| row.input.clone()).unwrap_or_default()
+    /// How many times as fast one is, at the largest input of both.
+    fn times(&self, (one, its): Which, (other, others): Which) -> Option<f64> {
+        let both = self.rows(one, its).filter(|row| self.rate_at(other, others, row.bytes).is_some());
+        let largest = both.max_by_key(|row| row.bytes)?;
+        ratio(Some(largest.gbps), self.rate_at(other, others, largest.bytes))
     }
 
-    /// What encryption, leaf hashes and commitment allow together, each alone on data in memory.
-    fn stages(&self, threads: usize) -> Option<f64> {
+    /// The speed as a share of what encryption, leaf hashes and commitment allow together, each alone on data in memory; at the largest input
+    /// of all four.
+    fn share_of_stages(&self, name: &str, threads: usize) -> Option<f64> {
         let each = ["encrypt: cipher alone", "unixfs: leaf hashes alone", "commp: parts alone"];
-        let seconds: Option<f64> = each.iter().map(|name| Some(1.0 / self.rate(name, threads)?)).sum();
-        Some(1.0 / seconds?)
+        let stages = |bytes| -> Option<f64> {
+            let seconds: Option<f64> = each.iter().map(|name| Some(1.0 / self.rate_at(name, threads, bytes)?)).sum();
+            Some(1.0 / seconds?)
+        };
+        let all = self.rows(name, threads).filter(|row| stages(row.bytes).is_some());
+        let largest = all.max_by_key(|row| row.bytes)?;
+        ratio(Some(largest.gbps), stages(largest.bytes))
     }
 
     fn peak(&self, wanted: impl Fn(&Row) -> bool) -> Option<f64> {

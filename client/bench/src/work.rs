@@ -1,4 +1,4 @@
-//! From the name of a measurement to what is done once.
+//! From the name of a measurement to what is done.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,12 +14,14 @@ use crate::stages::{comm_p, encrypt, pipeline, programs, unixfs};
 const MIB: u64 = 1 << 20;
 
 /// Bytes in memory are no more than this.
-const WINDOW: u64 = 256 * MIB;
+pub const WINDOW: u64 = 256 * MIB;
 
 /// What is done once, on how many bytes. It gives the seconds itself where not all of them are to count.
 pub struct Work<'a> {
     /// Bytes gone over.
     pub bytes: u64,
+    /// Whether a process does it again and again: not what other programs do, or whole folders.
+    pub again: bool,
     /// The work.
     pub run: Box<dyn FnMut() -> Result<Option<f64>> + 'a>,
 }
@@ -45,20 +47,19 @@ pub fn work<'a>(what: &str, bytes: u64, threads: usize, place: &'a Place) -> Res
             if library == "ring" { Some(encrypt::ring as fn(&mut [u8])) } else { encrypt::cipher_of(library.parse()?) };
         return Ok(run.map(|run| side_by_side(bytes, threads, run)));
     }
-    let npm =
-        |what: &'static str| whole(bytes, move || Ok(Some(programs::package(tools, what, &dir.join("input"))?.0)));
+    let npm = |what: &'static str| once(bytes, move || Ok(Some(programs::package(tools, what, &dir.join("input"))?.0)));
     let rage = || programs::rage(tools, &dir.join("input"), &dir.join("peer.out"));
     Ok(Some(match what {
         "encrypt: cipher alone" => side_by_side(bytes, threads, encrypt::cipher),
         "encrypt: bauta" => in_memory(bytes, encrypt::ours),
         "encrypt: age crate" => in_memory(bytes, encrypt::age),
-        "encrypt: rage to a file" => whole(bytes, move || rage().map(|()| None)),
+        "encrypt: rage to a file" => once(bytes, move || rage().map(|()| None)),
         "unixfs: leaf hashes alone" => side_by_side(bytes, threads, |data| unixfs::leaves(data)),
         "unixfs: bauta" => in_memory(bytes, |plain| unixfs::ours(plain).map(drop)),
         "unixfs: rust-unixfs" => in_memory(bytes, |plain| unixfs::rust_unixfs(plain).map(drop)),
         "unixfs: ipfs-unixfs-importer (npm)" => npm("ipfs-unixfs-importer"),
         "unixfs: ipfs-car (npm) to a file" => {
-            whole(bytes, move || programs::ipfs_car(tools, &input, &dir.join("peer.out")).map(|()| None))
+            once(bytes, move || programs::ipfs_car(tools, &input, &dir.join("peer.out")).map(|()| None))
         }
         "commp: parts alone" => side_by_side(bytes, threads, |data| comm_p::part(data)),
         "commp: bauta" => commit(bytes, move |payload| comm_p::ours(payload, threads)),
@@ -71,30 +72,38 @@ pub fn work<'a>(what: &str, bytes: u64, threads: usize, place: &'a Place) -> Res
         "commp: synapse-core (npm)" => npm("synapse-core"),
         "commp: data-segment (npm)" => npm("data-segment"),
         "pack: bauta to nowhere" => whole(bytes, move || pipeline::ours_to_nowhere(&input, dir).map(|()| None)),
-        "pack: bauta to a file" | "pack folder: bauta" => {
-            // A new file: to replace one, the system has to give its blocks back, which takes as long as a tenth of the work.
-            whole(bytes, move || {
-                let _ = fs::remove_file(pipeline::car(dir));
-                let start = Instant::now();
-                pipeline::ours_to_file(&input, dir)?;
-                Ok(Some(start.elapsed().as_secs_f64()))
-            })
-        }
+        "pack folder: bauta" => once(bytes, move || pack_to_a_new_file(&input, dir).map(Some)),
+        "pack: bauta to a file" => whole(bytes, move || pack_to_a_new_file(&input, dir).map(Some)),
         "unpack: bauta to a file" | "unpack folder: bauta" => {
             // Packing finds its input in memory, too.
             io::copy(&mut File::open(pipeline::car(dir))?, &mut io::sink())?;
-            whole(bytes, move || pipeline::ours_back(dir).map(|()| None))
+            let back = move || pipeline::ours_back(dir).map(|()| None);
+            if what.starts_with("unpack folder") { once(bytes, back) } else { whole(bytes, back) }
         }
         "pack: best libraries, in memory" => in_memory(bytes, pipeline::best_libraries),
         "pack: rage, ipfs-car, data-segment" => {
-            whole(bytes, move || programs::chain_of_today(tools, &input, dir).map(|()| None))
+            once(bytes, move || programs::chain_of_today(tools, &input, dir).map(|()| None))
         }
         other => bail!("{other} cannot be measured"),
     }))
 }
 
+/// Done in this process.
 fn whole<'a>(bytes: u64, run: impl FnMut() -> Result<Option<f64>> + 'a) -> Work<'a> {
-    Work { bytes, run: Box::new(run) }
+    Work { bytes, again: true, run: Box::new(run) }
+}
+
+/// Done by another program, or too long to be done again.
+fn once<'a>(bytes: u64, run: impl FnMut() -> Result<Option<f64>> + 'a) -> Work<'a> {
+    Work { bytes, again: false, run: Box::new(run) }
+}
+
+/// Packs into a new file: to replace one, the system has to give its blocks back, which takes as long as a tenth of the work.
+fn pack_to_a_new_file(input: &Path, dir: &Path) -> Result<f64> {
+    let _ = fs::remove_file(pipeline::car(dir));
+    let start = Instant::now();
+    pipeline::ours_to_file(input, dir)?;
+    Ok(start.elapsed().as_secs_f64())
 }
 
 fn plain(bytes: u64) -> Vec<u8> {

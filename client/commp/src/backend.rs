@@ -133,7 +133,7 @@ impl Backend {
     }
 }
 
-/// The shortest of three times for a batch: some 100 to 500 microseconds each.
+/// The shortest of three times for a batch: some 100 to 500 microseconds each, or a millisecond where the CPU has no instructions for it.
 fn time(kernel: Kernel) -> Duration {
     let batch: Box<Batch> = vec![0x5a; BATCH].try_into().expect("it is as long");
     let mut roots = [[0; 32]; LANES];

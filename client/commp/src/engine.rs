@@ -19,8 +19,9 @@ impl Engine {
         Engine { threads: 1, kernel: None, keep: MAX_HEIGHT + 1 }
     }
 
-    /// Works on so many threads: with one, on the caller's alone. The others start when there is more than 1 MiB and end
-    /// with the piece; for each there are two buffers of 1 MB. WebAssembly has no threads: there it is always one.
+    /// Works on so many threads: with one, on the caller's alone. The others start with the second MiB and end with the piece; for
+    /// each there are two buffers of 1 MB. A large write is shared out where it lies, among threads that end with the write. WebAssembly
+    /// has no threads: there it is always one.
     pub fn threads(self, threads: usize) -> Self {
         let threads = if cfg!(target_family = "wasm") { 1 } else { threads.max(1) };
         Engine { threads, ..self }
@@ -31,8 +32,9 @@ impl Engine {
         self.threads(std::thread::available_parallelism().map_or(1, usize::from))
     }
 
-    /// Works with this backend. Without a choice, the fastest one: the first piece of more than 128 KiB measures all that
-    /// the CPU runs, in some milliseconds, unless the environment variable `BAUTA_COMMP_BACKEND` names one of them.
+    /// Works with this backend. Without a choice, the fastest one: the first piece of 128 KiB (padded) and more measures all that
+    /// the CPU runs, in some milliseconds, unless the environment variable `BAUTA_COMMP_BACKEND` names one of them; smaller ones are the
+    /// portable backend's.
     ///
     /// Errors: [`Error::Unavailable`].
     pub fn backend(self, backend: Backend) -> Result<Self, Error> {

@@ -17,8 +17,9 @@ pub struct Part {
 }
 
 impl Engine {
-    /// Hashes what can be hashed of a part of the payload whose first byte stands at `offset`, on the caller's thread. So the
-    /// threads of a pipeline can share the work without copying: [`CommP::update_part`] adds it in its turn.
+    /// Hashes what can be hashed of a part of the payload whose first byte stands at `offset`, on the caller's thread alone: whole
+    /// batches of 130,048 bytes (128 KiB padded) but the payload's first. So the threads of a pipeline can share the work without copying:
+    /// [`CommP::update_part`] adds it in its turn.
     pub fn part(self, offset: u64, bytes: &[u8]) -> Part {
         let kernel = self.kernel.unwrap_or_else(|| Backend::fastest().1);
         let batch = BATCH as u64;
@@ -40,10 +41,11 @@ fn lane_roots(kernel: Kernel, batch: &Batch, roots: &mut [Commitment; LANES]) {
 }
 
 impl CommP {
-    /// As [`update`](CommP::update) with bytes that [`Engine::part`] has seen at just this place. Saves the work only on an
-    /// engine with one thread that keeps no nodes below 8 KiB.
+    /// As [`update`](CommP::update) with bytes that [`Engine::part`] has seen at just this place. Only the place is checked: with
+    /// other bytes than those the commitment is that of no payload. Saves the work only on an engine with one thread that keeps no
+    /// nodes below 8 KiB; elsewhere the bytes are hashed again.
     ///
-    /// Errors: [`Error::TooLarge`]; [`Error::NotIncluded`] when the part is of another place.
+    /// Errors: [`Error::TooLarge`]; [`Error::NotIncluded`] when the part is of another place, or of more bytes than these.
     pub fn update_part(&mut self, bytes: &[u8], part: &Part) -> Result<(), Error> {
         if part.offset != self.written() || part.batches.end > bytes.len() {
             return Err(Error::NotIncluded("it stands at another place"));

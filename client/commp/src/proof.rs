@@ -14,7 +14,8 @@ pub struct InclusionProof {
 
 impl InclusionProof {
     /// Checks that `root`, over `node_size` padded bytes, is where the proof says. The length of the path has to fit both
-    /// sizes, so a node of another height cannot pass for this one.
+    /// sizes, so a node of another height cannot pass for this one, as long as the piece's size is known as surely as its CID,
+    /// which does not say it (a v2 CID does).
     ///
     /// Errors: [`Error::NotIncluded`], [`Error::BadSize`], [`Error::NotAPiece`].
     pub fn verify(&self, root: &Commitment, node_size: PaddedPieceSize, piece: &PieceInfo) -> Result<(), Error> {
@@ -39,13 +40,17 @@ impl InclusionProof {
     /// Puts a proof within a subtree and the proof of that subtree together. (A proof within a piece that stands in a
     /// sector or in a larger piece becomes a proof within that.)
     ///
-    /// Errors: [`Error::NotIncluded`] when together they are longer than any piece's.
+    /// Errors: [`Error::NotIncluded`] when together they are longer than any piece's, or one of them names a node that its
+    /// path does not reach.
     pub fn within(mut self, outer: InclusionProof) -> Result<InclusionProof, Error> {
         let inner = self.path.len();
-        if inner + outer.path.len() > usize::from(crate::merkle::MAX_HEIGHT) || self.index >> inner != 0 {
+        if inner + outer.path.len() > usize::from(crate::merkle::MAX_HEIGHT) {
             return Err(Error::NotIncluded("the path is longer than any"));
         }
-        self.index |= outer.index.checked_shl(inner as u32).ok_or(Error::NotIncluded("the path is longer than any"))?;
+        if self.index >> inner != 0 || outer.index >> outer.path.len() != 0 {
+            return Err(Error::NotIncluded("the piece ends before the node"));
+        }
+        self.index |= outer.index << inner;
         self.path.extend(outer.path);
         Ok(self)
     }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use bauta_client::car::{CarWriter, Profile, add_file};
 use rust_unixfs::file::adder::{BalancedCollector, Chunker, FileAdder};
 
-const CHUNK: usize = 1 << 20;
+pub const CHUNK: usize = 1 << 20;
 
 /// Ours, on one thread, as it is used outside of packing.
 pub fn ours(payload: &[u8]) -> Result<String> {
@@ -20,23 +20,43 @@ pub fn leaves(payload: &[u8]) {
     }
 }
 
-/// The maintained UnixFS crate.
+/// The maintained UnixFS crate, at once.
 pub fn rust_unixfs(payload: &[u8]) -> Result<String> {
-    let collector = BalancedCollector::with_branching_factor(1024);
-    let mut adder = FileAdder::builder().with_chunker(Chunker::Size(CHUNK)).with_collector(collector).build();
-    let mut root = None;
-    let mut rest = payload;
-    while !rest.is_empty() {
-        let (blocks, consumed) = adder.push(rest);
-        for (cid, block) in blocks {
-            std::hint::black_box(&block);
-            root = Some(cid);
+    let mut dag = RustUnixFs::new();
+    dag.push(payload);
+    dag.finish()
+}
+
+/// The maintained UnixFS crate, piece by piece. Pieces of whole chunks it does not copy.
+pub struct RustUnixFs {
+    adder: FileAdder,
+    root: Option<String>,
+}
+
+impl RustUnixFs {
+    pub fn new() -> Self {
+        let collector = BalancedCollector::with_branching_factor(1024);
+        let adder = FileAdder::builder().with_chunker(Chunker::Size(CHUNK)).with_collector(collector).build();
+        RustUnixFs { adder, root: None }
+    }
+
+    pub fn push(&mut self, mut payload: &[u8]) {
+        while !payload.is_empty() {
+            let (blocks, consumed) = self.adder.push(payload);
+            for (cid, block) in blocks {
+                std::hint::black_box(&block);
+                self.root = Some(cid.to_string());
+            }
+            payload = &payload[consumed..];
         }
-        rest = &rest[consumed..];
     }
-    for (cid, block) in adder.finish() {
-        std::hint::black_box(&block);
-        root = Some(cid);
+
+    pub fn finish(self) -> Result<String> {
+        let mut root = self.root;
+        for (cid, block) in self.adder.finish() {
+            std::hint::black_box(&block);
+            root = Some(cid.to_string());
+        }
+        root.context("there is a root")
     }
-    Ok(root.context("there is a root")?.to_string())
 }

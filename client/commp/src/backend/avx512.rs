@@ -63,6 +63,10 @@ fn hash_layer(nodes: &mut [Commitment]) {
 }
 
 /// Separate from its caller, so that the registers of the turning do not press on those of the hashing.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F and BW; `batch` is good for a batch, `q` and the next two are quads of a lane but not its last, `messages` is good for a run of sets.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn load_quads(batch: *const u8, q: usize, messages: *mut Message) {
@@ -71,6 +75,9 @@ unsafe fn load_quads(batch: *const u8, q: usize, messages: *mut Message) {
     }
 }
 
+/// # Safety
+///
+/// The CPU has AVX-512 F and BW; `batch` is good for a batch, `messages` for two.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn load_last_quad(batch: *const u8, messages: *mut Message) {

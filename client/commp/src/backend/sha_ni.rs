@@ -2,7 +2,7 @@
 //! nodes are interleaved: in a batch six, three of them in their second block (`lanes`), in single layers four.
 #![allow(
     unsafe_code,
-    reason = "SHA instructions have no safe form; every pointer comes from a slice whose length is checked beside it"
+    reason = "SHA instructions have no safe form; what each function needs is said at it, and checked in this file"
 )]
 
 pub(super) mod lanes;
@@ -114,6 +114,10 @@ unsafe fn hash<const N: usize>(messages: *const [u8; 64], nodes: *mut Commitment
 }
 
 /// Swaps the bytes of each word: SHA-256 is big-endian.
+///
+/// # Safety
+///
+/// The CPU has SHA and AVX2.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
 unsafe fn swap(v: __m128i) -> __m128i {
@@ -121,6 +125,10 @@ unsafe fn swap(v: __m128i) -> __m128i {
 }
 
 /// The initial state as the instructions want it: ABEF and CDGH.
+///
+/// # Safety
+///
+/// The CPU has SHA and AVX2.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
 pub(super) unsafe fn initial() -> [__m128i; 2] {
@@ -131,6 +139,10 @@ pub(super) unsafe fn initial() -> [__m128i; 2] {
 }
 
 /// Gives a state as the bytes of a digest.
+///
+/// # Safety
+///
+/// The CPU has SHA and AVX2.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
 pub(super) unsafe fn digest_of(abef: __m128i, cdgh: __m128i) -> [__m128i; 2] {
@@ -139,6 +151,10 @@ pub(super) unsafe fn digest_of(abef: __m128i, cdgh: __m128i) -> [__m128i; 2] {
 }
 
 /// Gives a state as eight words.
+///
+/// # Safety
+///
+/// The CPU has SHA and AVX2.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
 unsafe fn words_of(abef: __m128i, cdgh: __m128i) -> [__m128i; 2] {
@@ -147,6 +163,10 @@ unsafe fn words_of(abef: __m128i, cdgh: __m128i) -> [__m128i; 2] {
 }
 
 /// Reads the words of a block of 64 bytes.
+///
+/// # Safety
+///
+/// The CPU has SHA and AVX2; `block` is good for 64 bytes, at any address.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
 unsafe fn load(block: *const __m128i) -> [__m128i; 4] {
@@ -154,6 +174,10 @@ unsafe fn load(block: *const __m128i) -> [__m128i; 4] {
 }
 
 /// The rounds of N blocks. Destroys the blocks.
+///
+/// # Safety
+///
+/// The CPU has SHA and AVX2.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
 unsafe fn rounds<const N: usize>(abef: &mut [__m128i; N], cdgh: &mut [__m128i; N], w: &mut [[__m128i; 4]; N]) {
@@ -170,6 +194,10 @@ unsafe fn rounds<const N: usize>(abef: &mut [__m128i; N], cdgh: &mut [__m128i; N
 }
 
 /// Replaces the words of four rounds by those of sixteen rounds on.
+///
+/// # Safety
+///
+/// The CPU has SHA and AVX2.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, reason = "each line would say the same")]
 unsafe fn advance(w: &mut [__m128i; 4], g: usize) {

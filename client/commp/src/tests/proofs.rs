@@ -118,9 +118,13 @@ fn a_proof_within_a_subtree_becomes_one_within_the_piece() {
     assert_eq!(proof.index, 2 * 1024 + 77);
 
     let long = InclusionProof { index: 0, path: vec![[0; 32]; 20] };
-    assert!(long.clone().within(long).is_err());
+    assert_eq!(long.clone().within(long), Err(Error::NotIncluded("the path is longer than any")));
     let astray = InclusionProof { index: 2, path: vec![[0; 32]] };
-    assert!(astray.within(outer.proof(0).unwrap()).is_err());
+    let beyond = Err(Error::NotIncluded("the piece ends before the node"));
+    assert_eq!(astray.clone().within(outer.proof(0).unwrap()), beyond);
+    assert_eq!(inner.proof(0).unwrap().within(astray), beyond);
+    let furthest = InclusionProof { index: u64::MAX, path: vec![[0; 32]; 3] };
+    assert_eq!(inner.proof(0).unwrap().within(furthest), beyond, "no bit of an index is lost");
 }
 
 #[test]

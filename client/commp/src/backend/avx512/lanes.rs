@@ -7,6 +7,10 @@ use crate::chunk::LANE;
 use crate::fr32::QUAD;
 
 /// Turns sixteen vectors of sixteen words: what was vector i, word k becomes vector k, word i.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F.
 #[inline(always)]
 unsafe fn transpose(rows: [V; 16]) -> [V; 16] {
     let (mut t, mut u) = (rows, rows);
@@ -36,12 +40,20 @@ unsafe fn transpose(rows: [V; 16]) -> [V; 16] {
 }
 
 /// Swaps the bytes of each word: SHA-256 is big-endian.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F and BW.
 #[inline(always)]
 unsafe fn swap(v: V) -> V {
     _mm512_shuffle_epi8(v, _mm512_broadcast_i32x4(_mm_set_epi64x(0x0c0d0e0f_08090a0b, 0x04050607_00010203)))
 }
 
 /// Takes the words that begin `32 - BITS` bits before the end of `low` and go on in `high`.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F.
 #[inline(always)]
 unsafe fn across<const BITS: u32, const REST: u32>(low: V, high: V) -> V {
     _mm512_or_si512(_mm512_srli_epi32::<BITS>(low), _mm512_slli_epi32::<REST>(high))
@@ -51,7 +63,7 @@ unsafe fn across<const BITS: u32, const REST: u32>(low: V, high: V) -> V {
 ///
 /// # Safety
 ///
-/// The CPU has AVX-512 F and BW; `messages` is good for 1,024 bytes.
+/// The CPU has AVX-512 F and BW; `messages` is good for 1,024 bytes at any address, `w` for a message.
 #[inline(always)]
 pub(super) unsafe fn load(messages: *const u8, w: *mut Message) {
     load_from(messages, 64, w);
@@ -61,7 +73,7 @@ pub(super) unsafe fn load(messages: *const u8, w: *mut Message) {
 ///
 /// # Safety
 ///
-/// As for [`load`], wherever the messages stand.
+/// As for [`load`], but `messages` is good for 64 bytes at each of sixteen places, `stride` apart.
 #[inline(always)]
 pub(super) unsafe fn load_from(messages: *const u8, stride: usize, w: *mut Message) {
     let rows = transpose(core::array::from_fn(|l| _mm512_loadu_si512(messages.add(stride * l).cast())));
@@ -74,7 +86,7 @@ pub(super) unsafe fn load_from(messages: *const u8, stride: usize, w: *mut Messa
 ///
 /// # Safety
 ///
-/// As for [`load`]; `nodes` is good for 512 bytes.
+/// The CPU has AVX-512 F and BW; `state` is good for a state, `nodes` for 512 bytes at any address.
 #[inline(always)]
 pub(super) unsafe fn store(state: *const State, nodes: *mut u8) {
     let rows = core::array::from_fn(|k| if k < 8 { swap((*state)[k]) } else { _mm512_setzero_si512() });
@@ -87,7 +99,8 @@ pub(super) unsafe fn store(state: *const State, nodes: *mut u8) {
 ///
 /// # Safety
 ///
-/// As for [`load`]; `batch` is good for a batch, and `q` is one of a lane's quads, the last one only if `LAST`.
+/// The CPU has AVX-512 F and BW; `batch` is good for a batch, `q` is one of a lane's quads, the last one only if `LAST`, and `w` is good for two
+/// messages.
 #[inline(always)]
 pub(super) unsafe fn load_quad<const LAST: bool>(batch: *const u8, q: usize, w: *mut Message) {
     let quad = |l: usize| batch.add(l * LANE + q * QUAD);

@@ -19,17 +19,27 @@ pub(super) type Message = [V; 16];
 /// Sets hashed in one go: the smallest number that two and three both divide.
 pub(super) const SETS: usize = 6;
 
+/// # Safety
+///
+/// The CPU has AVX-512 F.
 #[inline(always)]
 pub(super) unsafe fn splat(word: u32) -> V {
     _mm512_set1_epi32(word as i32)
 }
 
+/// # Safety
+///
+/// The CPU has AVX-512 F.
 #[inline(always)]
 pub(super) unsafe fn add(a: V, b: V) -> V {
     _mm512_add_epi32(a, b)
 }
 
 /// Adds just here: the compiler may not regroup sums, which would lengthen the chain from one round to the next.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F.
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn add_here(a: V, b: V) -> V {
@@ -44,12 +54,19 @@ unsafe fn add_here(a: V, b: V) -> V {
     sum
 }
 
+/// # Safety
+///
+/// The CPU has AVX-512 F.
 #[inline(always)]
 unsafe fn xor3(a: V, b: V, c: V) -> V {
     _mm512_ternarylogic_epi32::<0x96>(a, b, c)
 }
 
 /// Round `r` of N sets: instead of moving the eight words along, their names move.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F.
 #[inline(always)]
 pub(super) unsafe fn round<const N: usize>(states: &mut [State; N], r: usize, kw: [V; N]) {
     let [a, b, c, d, e, f, g, h]: [usize; 8] = core::array::from_fn(|k| (k + 64 - r) % 8);
@@ -67,6 +84,10 @@ pub(super) unsafe fn round<const N: usize>(states: &mut [State; N], r: usize, kw
 }
 
 /// Replaces word i of the schedule by word i + 16.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F.
 #[inline(always)]
 pub(super) unsafe fn advance(w: &mut Message, i: usize) {
     let (w1, w14) = (w[(i + 1) % 16], w[(i + 14) % 16]);
@@ -76,6 +97,10 @@ pub(super) unsafe fn advance(w: &mut Message, i: usize) {
 }
 
 /// Compresses the message block of N sets. Destroys the messages.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F and BW; the pointers are good for N states and N messages, which may overlap: all messages are read first.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn message_phase<const N: usize>(states: *mut State, messages: *mut [Message; N]) {
@@ -114,6 +139,10 @@ unsafe fn message_phase<const N: usize>(states: *mut State, messages: *mut [Mess
 }
 
 /// Compresses the padding block of N sets and clears the two top bits of each node's last byte.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F and BW; the pointer is good for N states.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn padding_phase<const N: usize>(states: *mut State) {

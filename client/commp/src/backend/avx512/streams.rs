@@ -15,6 +15,10 @@ const SETS: usize = STREAMS / 16;
 const STRIDE: usize = STAGE + 64;
 
 /// Compresses one block of each message. Destroys the block.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F and BW.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn compress(states: &mut [State; SETS], w: &mut [Message; SETS]) {

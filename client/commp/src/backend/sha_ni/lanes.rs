@@ -45,11 +45,14 @@ pub(in super::super) struct Nodes {
 #[derive(Clone, Copy)]
 pub(in super::super) struct Way {
     /// Spreads the quads of a lane of the batch over its leaves.
+    ///
+    /// Safety: the CPU has what it is compiled for; the batch has this lane; the pointer is good for a lane's leaves.
     pub spread_quads: unsafe fn(&Batch, usize, *mut Words),
     /// Takes so many steps, each in the other of two layers. A step begins the parents of three pairs, and writes those that the one before
     /// began; so these are not to be among its pairs. Meanwhile so many bytes a step come nearer from the last pointer, wherever that is.
     ///
-    /// Safety: `pairs` are good for six nodes and `parents` for three for each step in this layer, the last of them until the next step.
+    /// Safety: the CPU has what it is compiled for; `pairs` are good for six nodes and `parents` for three for each step in this layer, the last
+    /// of them until the next step, and so are the parents that the step before left in the first argument.
     pub steps: unsafe fn(&mut Nodes, usize, Layer, Layer, *const u8),
 }
 

@@ -35,6 +35,10 @@ pub(super) unsafe fn hash(messages: [*const u8; SETS], size: usize, digests: &mu
 }
 
 /// Compresses one block of each message. Destroys the blocks.
+///
+/// # Safety
+///
+/// The CPU has SHA and AVX2.
 #[inline(always)]
 unsafe fn compress(abef: &mut [__m128i; SETS], cdgh: &mut [__m128i; SETS], blocks: &mut [[__m128i; 4]; SETS]) {
     let before = (*abef, *cdgh);

@@ -7,6 +7,10 @@ use crate::chunk::{Batch, LANE, LANE_QUADS};
 use crate::fr32::QUAD;
 
 /// Swaps the bytes of each word: SHA-256 is big-endian.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F, BW and VL.
 #[inline(always)]
 unsafe fn swap(v: __m256i) -> __m256i {
     _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(_mm_set_epi64x(0x0c0d0e0f_08090a0b, 0x04050607_00010203)))
@@ -31,6 +35,10 @@ pub(super) unsafe fn spread_quads(batch: &Batch, lane: usize, leaves: *mut Words
 }
 
 /// Leaf k: the input shifted by 2k bits. Reads the bytes of it that the mask has.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F, BW and VL; `quad` is good for the bytes of the mask from 32k on, and for the 32 bytes from 32k - 8 on.
 #[inline(always)]
 unsafe fn leaf<const BITS: i32, const REST: i32>(quad: *const u8, k: usize, mask: u32) -> __m256i {
     let words = _mm256_maskz_loadu_epi8(mask, quad.add(32 * k).cast());
@@ -39,6 +47,10 @@ unsafe fn leaf<const BITS: i32, const REST: i32>(quad: *const u8, k: usize, mask
 }
 
 /// Joins the parts of a leaf and clears its two top bits.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F, BW and VL.
 #[inline(always)]
 unsafe fn field(words: __m256i, carried: __m256i) -> __m256i {
     let mask = _mm256_set_epi64x(i64::MAX >> 1, -1, -1, -1);
