@@ -306,13 +306,15 @@ impl Chain {
         })?;
         let bytes = signed.to_bytes();
         let hash = crate::rpc::hash_of(&signed, chain_id);
-        let admitted = self.pool.push(signed, &sender, limits)?;
+        let admitted = self.pool.would_take(&signed, &sender, limits)?;
         let changes = Changes {
             pool_in: vec![(admitted.cid, bytes)],
             pool_out: admitted.replaced.into_iter().collect(),
             ..Changes::default()
         };
+        // First on the disk: what cannot be kept is not there.
         self.store.record(&changes, durable && self.is_durable())?;
+        self.pool.take(signed, &admitted);
         hash.into_iter().for_each(|hash| self.filters.arrived(hash));
         Ok(admitted.cid)
     }

@@ -70,7 +70,7 @@ impl Deadlines {
         self.scan(store, state, manifest)?;
         let mut phases = BTreeSet::new();
         for id in &self.miners {
-            let miner: MinerState = state.object(&Address::new_id(*id)).with_context(|| format!("miner f0{id}"))?;
+            let miner: MinerState = state.object(&Address::new_id(*id)).with_context(|| format!("miner t0{id}"))?;
             let (period_start, has_deadlines) = (miner.10, miner.14);
             if has_deadlines {
                 phases.insert((period_start - 1).rem_euclid(WINDOW));

@@ -20,7 +20,9 @@ use fvm_shared::error::ExitCode;
 use num_traits::Zero;
 
 use crate::chain::Chain;
+use crate::mempool::Pending;
 use crate::records::TipsetRecord;
+use crate::state::State;
 use crate::vm::{BASE_FEE, BLOCK_GAS, Outcome, Revert, Vm, named};
 
 /// attoFIL per gas for the block's miner, at least.
@@ -65,15 +67,15 @@ pub enum EstimateError {
 /// Runs a message after the sender's waiting ones, up to that whose nonce it has, with all the gas of a block and for free.
 /// Leaves no trace.
 pub fn simulate(chain: &Chain, state: Cid, epoch: ChainEpoch, draft: &Message) -> Result<Outcome, EstimateError> {
-    let mut vm = Vm::open(chain.store(), &chain.rules, state, epoch)?;
-    let sender = vm.actor(&draft.from)?.ok_or(EstimateError::NoSender(draft.from))?;
+    let sender = State::at(chain.store(), &state)?.actor(&draft.from)?.ok_or(EstimateError::NoSender(draft.from))?;
     let mut nonce = sender.sequence;
-    for earlier in chain.pool.runnable(&chain.key_address(&draft.from)?, nonce) {
-        if earlier.signed.message.sequence == draft.sequence {
+    let mut earlier = Vec::new();
+    for Pending { signed, .. } in chain.pool.runnable(&chain.key_address(&draft.from)?, nonce) {
+        if signed.message.sequence == draft.sequence {
             break;
         }
-        let _ = vm.explicit(earlier.signed.message.clone(), earlier.signed.on_chain_len())?;
-        nonce = earlier.signed.message.sequence + 1;
+        earlier.push((signed.message.clone(), signed.on_chain_len()));
+        nonce = signed.message.sequence + 1;
     }
     let mut message = draft.clone();
     message.sequence = nonce;
@@ -81,7 +83,30 @@ pub fn simulate(chain: &Chain, state: Cid, epoch: ChainEpoch, draft: &Message) -
     message.gas_fee_cap = TokenAmount::zero();
     message.gas_premium = TokenAmount::zero();
     let length = on_chain_length(&message);
-    Ok(vm.explicit(message, length)?)
+    Ok(after(chain, state, epoch, earlier, |state| {
+        Vm::open_free(chain.store(), &chain.rules, state, epoch)?.explicit(message, length)
+    })?)
+}
+
+/// Runs messages, each with its length on chain, at the prices that it has there, then does something with the state that
+/// they leave, which is forgotten afterwards.
+pub(crate) fn after<T>(
+    chain: &Chain,
+    state: Cid,
+    epoch: ChainEpoch,
+    messages: Vec<(Message, usize)>,
+    run: impl FnOnce(Cid) -> Result<T>,
+) -> Result<T> {
+    if messages.is_empty() {
+        return run(state);
+    }
+    chain.store().in_passing(|| {
+        let mut vm = Vm::open(chain.store(), &chain.rules, state, epoch)?;
+        for (message, length) in messages {
+            let _ = vm.explicit(message, length)?;
+        }
+        run(vm.flush()?)
+    })
 }
 
 /// The length of a message on chain before it is signed: secp256k1 signatures are stored with it, BLS ones are not.

@@ -10,6 +10,7 @@ mod prepared;
 use std::rc::Rc;
 
 use anyhow::{Context, Result};
+use bauta_client::address::Prefix;
 use bauta_client::wallet::{Key, KeyKind};
 use bauta_system_actors::method::power::{
     CREATE_MINER_EXPORTED as CREATE_MINER, UPDATE_CLAIMED_POWER, UPDATE_PLEDGE_TOTAL,
@@ -196,7 +197,7 @@ impl Genesis {
         for (actor, params) in constructors {
             vm.implicit(&SYSTEM, &id(actor), METHOD_CONSTRUCTOR, &TokenAmount::default(), params)?
                 .ok()
-                .with_context(|| format!("the constructor of f0{actor}"))?;
+                .with_context(|| format!("the constructor of t0{actor}"))?;
         }
         Ok(())
     }
@@ -236,7 +237,7 @@ fn singletons(store: &Rc<Store>, manifest_cid: Cid) -> Result<Cid> {
 pub(crate) fn fund(vm: &mut Vm, to: &Address, amount: &TokenAmount) -> Result<()> {
     vm.implicit(&SYSTEM, to, METHOD_SEND, amount, RawBytes::default())?
         .ok()
-        .with_context(|| format!("paying {to} from the faucet"))?;
+        .with_context(|| format!("paying {} from the faucet", Prefix::Testnet.show(to)))?;
     Ok(())
 }
 

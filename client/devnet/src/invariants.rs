@@ -18,10 +18,10 @@ pub(crate) fn violations(chain: &Chain) -> Result<Vec<String>> {
     state.each(|id, actor| {
         total += &actor.balance;
         if actor.balance.is_negative() {
-            found.push(format!("f0{id} owns {}", actor.balance));
+            found.push(format!("t0{id} owns {}", actor.balance));
         }
         if !chain.store().has(&actor.state)? {
-            found.push(format!("the state of f0{id} is missing"));
+            found.push(format!("the state of t0{id} is missing"));
         }
         Ok(())
     })?;
@@ -33,14 +33,14 @@ pub(crate) fn violations(chain: &Chain) -> Result<Vec<String>> {
         for (id, code) in &chain.network().installed {
             let address = fvm_shared::address::Address::new_id(*id);
             let Some(actor) = state.actor(&address)? else {
-                found.push(format!("the installed actor f0{id} is gone"));
+                found.push(format!("the installed actor t0{id} is gone"));
                 continue;
             };
             if actor.code != *code {
-                found.push(format!("the code of f0{id} is not what was installed"));
+                found.push(format!("the code of t0{id} is not what was installed"));
             }
             let get = |cid: &Cid| chain.store().get(cid).ok().flatten();
-            found.extend(check(&get, &actor.state, &actor.balance).into_iter().map(|v| format!("f0{id}: {v}")));
+            found.extend(check(&get, &actor.state, &actor.balance).into_iter().map(|v| format!("t0{id}: {v}")));
         }
     }
     Ok(found)

@@ -1,6 +1,7 @@
 //! The chain as those with duties meet it.
 
 use anyhow::{Context, Result};
+use bauta_client::address::Prefix;
 use bauta_client::message;
 use bauta_client::wallet::Key;
 use cid::Cid;
@@ -83,7 +84,10 @@ impl LedgerTrait for Ledger<'_> {
     ) -> Result<Cid> {
         let from = key.address();
         let mut draft = message::draft(from, *to, value.clone(), method, params);
-        draft.sequence = self.chain.next_nonce(&from)?.with_context(|| format!("{from} is not on chain"))?;
+        draft.sequence = self
+            .chain
+            .next_nonce(&from)?
+            .with_context(|| format!("{} is not on chain", Prefix::Testnet.show(&from)))?;
         estimate::fill(self.chain, self.state, self.epoch, &mut draft)?;
         self.chain.admit(key.sign(draft)?, Limits::TRUSTED, false)
     }

@@ -15,6 +15,9 @@ use crate::vm::{BASE_FEE, BLOCK_GAS};
 
 #[cfg(test)]
 mod tests;
+mod turns;
+
+use turns::turns;
 
 /// How much one sender may have waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,9 +215,21 @@ impl Mempool {
         })
     }
 
-    /// Takes a checked message in, if nonce, funds and limits allow it. As on Lotus, funds are for gas: a value that is not
-    /// there fails on the chain.
+    /// Takes a checked message in, if nonce, funds and limits allow it.
     pub fn push(&mut self, signed: SignedMessage, sender: &Sender, limits: Limits) -> Result<Admitted, PoolError> {
+        let admitted = self.would_take(&signed, sender, limits)?;
+        self.take(signed, &admitted);
+        Ok(admitted)
+    }
+
+    /// Whether nonce, funds and limits allow a checked message to be taken in. As on Lotus, funds are for gas: a value that is
+    /// not there fails on the chain.
+    pub(crate) fn would_take(
+        &self,
+        signed: &SignedMessage,
+        sender: &Sender,
+        limits: Limits,
+    ) -> Result<Admitted, PoolError> {
         let message = &signed.message;
         let nonce = message.sequence;
         if nonce < sender.nonce {
@@ -251,12 +266,15 @@ impl Mempool {
         } else if waiting.is_some_and(|w| w.len() >= limits.pending) {
             return Err(PoolError::TooMany);
         }
-        let old = old.cloned();
-        if let Some(old) = &old {
-            self.remember(old);
-        }
-        self.insert(signed, cid);
         Ok(Admitted { cid, replaced: old.map(|old| old.cid) })
+    }
+
+    /// Takes in what would be taken.
+    pub(crate) fn take(&mut self, signed: SignedMessage, admitted: &Admitted) {
+        if let Some(old) = admitted.replaced.and_then(|old| self.find(&old)).cloned() {
+            self.remember(&old);
+        }
+        self.insert(signed, admitted.cid);
     }
 
     /// Keeps the body of a message that is being replaced, so that who asks for it learns what became of it.
@@ -374,16 +392,4 @@ impl Mempool {
             }
         }
     }
-}
-
-/// When a message's turn is: not before those with lower nonces of the same sender.
-fn turns(ready: &[&Pending]) -> BTreeMap<u64, u64> {
-    let mut latest: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-    let mut turns = BTreeMap::new();
-    for pending in ready {
-        let turn = latest.entry(pending.signed.message.from.to_bytes()).or_default();
-        *turn = (*turn).max(pending.arrival);
-        turns.insert(pending.arrival, *turn);
-    }
-    turns
 }

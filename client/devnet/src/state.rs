@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use anyhow::{Context, Result, ensure};
+use bauta_client::address::Prefix;
 use cid::Cid;
 use fvm::state_tree::StateTree;
 use fvm_ipld_blockstore::Blockstore;
@@ -41,9 +42,12 @@ impl State {
 
     /// Decodes an actor's state object.
     pub fn object<T: DeserializeOwned>(&self, address: &Address) -> Result<T> {
-        let actor = self.actor(address)?.with_context(|| format!("there is no actor {address}"))?;
+        let actor =
+            self.actor(address)?.with_context(|| format!("there is no actor {}", Prefix::Testnet.show(address)))?;
         let store: &Rc<Store> = self.tree.store();
-        store.get_cbor(&actor.state)?.with_context(|| format!("the state of {address} is missing or of another shape"))
+        store
+            .get_cbor(&actor.state)?
+            .with_context(|| format!("the state of {} is missing or of another shape", Prefix::Testnet.show(address)))
     }
 
     /// The state block of an actor as it is.

@@ -8,6 +8,7 @@
 //! Two tables hold blocks. What hangs on a state root is a *state* block and goes when no state that is kept reaches it
 //! (`store/collect.rs`); headers, messages, receipts and events are *history*, never looked through for that.
 
+mod cache;
 mod collect;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use redb::{
 use crate::links::links;
 use crate::records::Changes;
 
+use cache::Cache;
 use collect::Beside;
 pub use collect::Collected;
 
@@ -94,6 +96,8 @@ pub struct Store {
     /// Where it lies, links resolved; none in memory.
     folder: Option<PathBuf>,
     overlay: RefCell<HashMap<Cid, Vec<u8>>>,
+    /// What came into the overlay to be forgotten soon.
+    passing: RefCell<Option<Vec<Cid>>>,
     cache: RefCell<Cache>,
     reader: RefCell<Option<Reader>>,
     /// A commit is only as durable as the next durable one.
@@ -190,6 +194,7 @@ impl Store {
             file,
             folder: None,
             overlay: Default::default(),
+            passing: Default::default(),
             cache: Default::default(),
             reader: Default::default(),
             unsynced: Cell::new(false),
@@ -312,6 +317,23 @@ impl Store {
         self.overlay.borrow_mut().clear();
     }
 
+    /// Does something, then forgets the blocks that it has written.
+    pub(crate) fn in_passing<T>(&self, run: impl FnOnce() -> T) -> T {
+        /// Forgets even if it panics.
+        struct Passing<'a>(&'a Store);
+
+        impl Drop for Passing<'_> {
+            fn drop(&mut self) {
+                let written = self.0.passing.take();
+                let mut overlay = self.0.overlay.borrow_mut();
+                written.iter().flatten().for_each(|cid| drop(overlay.remove(cid)));
+            }
+        }
+        self.passing.replace(Some(Vec::new()));
+        let _forgets = Passing(self);
+        run()
+    }
+
     fn read(&self, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
         let mut reader = self.reader.borrow_mut();
         if reader.is_none() {
@@ -345,7 +367,10 @@ impl Blockstore for Store {
     }
 
     fn put_keyed(&self, cid: &Cid, block: &[u8]) -> anyhow::Result<()> {
-        self.overlay.borrow_mut().insert(*cid, block.to_vec());
+        let old = self.overlay.borrow_mut().insert(*cid, block.to_vec());
+        if let (None, Some(written)) = (old, self.passing.borrow_mut().as_mut()) {
+            written.push(*cid);
+        }
         Ok(())
     }
 }
@@ -361,36 +386,4 @@ fn reachable(overlay: &HashMap<Cid, Vec<u8>>, roots: &[Cid]) -> HashSet<Cid> {
         }
     }
     seen
-}
-
-/// Two generations of blocks: when the young one is full it becomes the old one, and the old one is forgotten.
-#[derive(Default)]
-struct Cache {
-    young: HashMap<Cid, Vec<u8>>,
-    old: HashMap<Cid, Vec<u8>>,
-    bytes: usize,
-}
-
-impl Cache {
-    fn get(&mut self, cid: &Cid) -> Option<Vec<u8>> {
-        if let Some(block) = self.young.get(cid) {
-            return Some(block.clone());
-        }
-        let block = self.old.remove(cid)?;
-        self.put(*cid, block.clone());
-        Some(block)
-    }
-
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    fn put(&mut self, cid: Cid, block: Vec<u8>) {
-        if self.bytes + block.len() > CACHE_BYTES / 2 {
-            self.old = std::mem::take(&mut self.young);
-            self.bytes = 0;
-        }
-        self.bytes += block.len();
-        self.young.insert(cid, block);
-    }
 }

@@ -238,17 +238,34 @@ pub struct Vm {
 impl Vm {
     /// Opens `epoch` on the state tree `root`.
     pub fn open(store: &Rc<Store>, rules: &Rules, root: Cid, epoch: ChainEpoch) -> Result<Self> {
-        Self::open_with(store, rules, root, epoch, false)
+        Self::open_with(store, rules, root, epoch, BASE_FEE, false)
     }
 
     /// The same, keeping execution traces.
     pub fn open_tracing(store: &Rc<Store>, rules: &Rules, root: Cid, epoch: ChainEpoch) -> Result<Self> {
-        Self::open_with(store, rules, root, epoch, true)
+        Self::open_with(store, rules, root, epoch, BASE_FEE, true)
     }
 
-    fn open_with(store: &Rc<Store>, rules: &Rules, root: Cid, epoch: ChainEpoch, tracing: bool) -> Result<Self> {
+    /// The same for what nobody pays for: as on Lotus the base fee is zero there, which contracts see.
+    pub fn open_free(store: &Rc<Store>, rules: &Rules, root: Cid, epoch: ChainEpoch) -> Result<Self> {
+        Self::open_with(store, rules, root, epoch, 0, false)
+    }
+
+    /// The same, keeping execution traces.
+    pub fn open_free_tracing(store: &Rc<Store>, rules: &Rules, root: Cid, epoch: ChainEpoch) -> Result<Self> {
+        Self::open_with(store, rules, root, epoch, 0, true)
+    }
+
+    fn open_with(
+        store: &Rc<Store>,
+        rules: &Rules,
+        root: Cid,
+        epoch: ChainEpoch,
+        base_fee: u64,
+        tracing: bool,
+    ) -> Result<Self> {
         let mut context = rules.config.for_epoch(epoch, rules.timestamp(epoch), root);
-        context.set_base_fee(TokenAmount::from_atto(BASE_FEE)).set_circulating_supply(rules.supply.clone());
+        context.set_base_fee(TokenAmount::from_atto(base_fee)).set_circulating_supply(rules.supply.clone());
         if tracing {
             context.enable_tracing();
         }

@@ -4,6 +4,8 @@
 
 #[path = "evm/cases.rs"]
 mod cases;
+#[path = "evm/emitters.rs"]
+mod emitters;
 #[path = "evm/precompiles.rs"]
 mod precompiles;
 #[path = "evm/refusals.rs"]

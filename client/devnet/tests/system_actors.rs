@@ -102,6 +102,24 @@ fn declared_faults_lose_power_at_once_and_recovery_brings_it_back() {
 }
 
 #[test]
+fn a_sector_is_extended_in_its_last_epoch_as_often_as_one_likes() {
+    on_large_stack(|| {
+        let mut w = World::new();
+        w.seal(1, world::piece(3), w.now() + LIFE, &[], true).unwrap();
+        let last = w.expiration(1).unwrap();
+        while w.now() + DAY < last {
+            w.prove(1).unwrap();
+        }
+        w.leap(last);
+        w.extend(1, last).unwrap();
+        w.extend(1, last).unwrap();
+        w.extend(1, last + DAY).unwrap();
+        assert_eq!((w.expiration(1), w.status(1)), (Ok(last + DAY), ACTIVE));
+        w.assert_sound();
+    });
+}
+
+#[test]
 fn a_deal_that_is_not_activated_in_time_is_over() {
     on_large_stack(|| {
         let mut w = World::new();

@@ -54,11 +54,15 @@ const REFUSALS: &[&str] = &[
 ];
 
 impl NodeError {
-    /// Whether the node says that an address is not on the chain. Nodes word it differently; all say "actor not found".
+    /// Whether the node says that an address is not on the chain. Nodes word it differently; nearly all say "actor not found".
     pub fn is_actor_not_found(&self) -> bool {
         match self {
             Self::Refused { code: ACTOR_NOT_FOUND, .. } => true,
-            Self::Refused { message, .. } => message.to_ascii_lowercase().contains("actor not found"),
+            Self::Refused { message, .. } => {
+                let message = message.to_ascii_lowercase();
+                // The second of `StateAccountKey` on Lotus.
+                ["actor not found", "failed to find actor"].iter().any(|said| message.contains(said))
+            }
             _ => false,
         }
     }

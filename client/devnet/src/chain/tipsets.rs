@@ -176,7 +176,7 @@ impl Chain {
                 Intervention::Fund(to, amount) => fund(&mut vm, to, amount)?,
                 Intervention::State(id, root) => {
                     let address = Address::new_id(*id);
-                    let actor = vm.actor(&address)?.with_context(|| format!("there is no actor {address}"))?;
+                    let actor = vm.actor(&address)?.with_context(|| format!("there is no actor t0{id}"))?;
                     vm.place(*id, ActorState { state: *root, ..actor });
                 }
                 Intervention::Install(id, code) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use bauta_client::address::Prefix;
 use bauta_client::message::{self, Message};
 use bauta_client::node::json::{
     ActorState, AddressJson, CidJson, GasCost, InvocResult, MessageJson, TipsetKey, TokenJson,
@@ -19,6 +20,7 @@ use super::bounds::{LISTED, SEARCHED, not_gone_through, too_many};
 use super::chain::{find, show_receipt};
 use super::{Answer, Args, Method, RpcError, trace};
 use crate::chain::Chain;
+use crate::estimate;
 use crate::genesis::Kind;
 use crate::state::State;
 use crate::vm::{BLOCK_GAS, Outcome, Vm};
@@ -68,23 +70,39 @@ fn lookup_id(chain: &mut Chain, args: &Args) -> Answer {
     answer(AddressJson(Address::new_id(id.ok_or_else(RpcError::actor_not_found)?)))
 }
 
+/// Addresses that are keys, or stand for one as f410 do, are not looked up; of an f2 Lotus does not want to know.
+///
+/// Source: lotus `chain/stmgr/stmgr.go`, `ResolveToDeterministicAddress`.
 fn account_key(chain: &mut Chain, args: &Args) -> Answer {
     let address = args.address(0)?;
-    if matches!(address.protocol(), Protocol::Secp256k1 | Protocol::BLS) {
-        return answer(AddressJson(address));
+    let tipset = find(chain, &args.key(1)?)?;
+    match address.protocol() {
+        Protocol::Secp256k1 | Protocol::BLS | Protocol::Delegated => return answer(AddressJson(address)),
+        Protocol::Actor => return Err(RpcError::application("cannot resolve actor address to key address")),
+        Protocol::ID => {}
     }
-    let state = state_at(chain, &args.key(1)?)?;
-    let actor = state.actor(&address)?.ok_or_else(|| RpcError::unresolved(address))?;
+    // Whoever the tipset's own messages have made is known, too.
+    let key = match key_in(chain, &State::at(chain.store(), &tipset.parent_state)?, &address) {
+        Err(_) => key_in(chain, &State::at(chain.store(), &tipset.state)?, &address),
+        key => key,
+    };
+    answer(AddressJson(key?))
+}
+
+fn key_in(chain: &Chain, state: &State, address: &Address) -> Result<Address, RpcError> {
+    let missing = || RpcError::application(format!("failed to find actor: {}", Prefix::Testnet.show(address)));
+    let actor = state.actor(address)?.ok_or_else(missing)?;
     if let Some(delegated) = actor.delegated_address {
-        return answer(AddressJson(delegated));
+        return Ok(delegated);
     }
     if actor.code != code(chain, Kind::Account)? {
+        let shown = Prefix::Testnet.show(address);
         return Err(RpcError::application(format!(
-            "failed to get account actor state for {address}: not an account actor"
+            "failed to get account actor state for {shown}: not an account actor"
         )));
     }
-    let (key,): (Address,) = state.object(&address)?;
-    answer(AddressJson(key))
+    let (key,): (Address,) = state.object(address)?;
+    Ok(key)
 }
 
 /// The code of a built-in actor.
@@ -177,28 +195,43 @@ fn lookup_robust(chain: &mut Chain, args: &Args) -> Answer {
     } else if found.is_none() {
         return Err(not_gone_through("addresses"));
     }
-    let robust = found.ok_or_else(|| RpcError::application(format!("no robust address for {address}")))?;
+    let robust = found
+        .ok_or_else(|| RpcError::application(format!("no robust address for {}", Prefix::Testnet.show(&address))))?;
     answer(AddressJson(robust))
 }
 
+/// Runs on the state before the tipset and those of its messages that have the same sender, by the very same address.
+///
+/// Source: lotus `chain/stmgr/call.go`, `execSameSenderMessages`.
 fn call(chain: &mut Chain, args: &Args) -> Answer {
     let call: MessageJson = args.get(0)?;
     let tipset = find(chain, &args.key(1)?)?;
     let start = Instant::now();
-    let mut vm = Vm::open_tracing(chain.store(), &chain.rules, tipset.parent_state, tipset.height)?;
-    let from = call.message.from;
-    let Some(sender) = vm.actor(&from)? else {
-        return Err(RpcError::application(format!("sender {from} not found on chain: sender validation failed")));
-    };
     let mut run = call.message;
-    run.sequence = sender.sequence;
     if run.gas_limit == 0 {
         run.gas_limit = BLOCK_GAS;
     }
     if run.gas_limit > BLOCK_GAS {
         return Err(RpcError::application(format!("gas limit {} is more than a block's, {BLOCK_GAS}", run.gas_limit)));
     }
-    let outcome = vm.unpaid(run.clone())?;
+    let mut earlier = Vec::new();
+    for cid in &tipset.messages {
+        let (message, length) = chain.stored_message(cid)?;
+        if message.from == run.from {
+            earlier.push((message, length));
+        }
+    }
+    let open = if run.gas_fee_cap.is_zero() { Vm::open_free_tracing } else { Vm::open_tracing };
+    let (parent, epoch) = (tipset.parent_state, tipset.height);
+    let outcome = estimate::after(chain, parent, epoch, earlier, |state| {
+        let mut vm = open(chain.store(), &chain.rules, state, epoch)?;
+        let Some(sender) = vm.actor(&run.from)? else {
+            let from = Prefix::Testnet.show(&run.from);
+            anyhow::bail!("sender {from} not found on chain: sender validation failed");
+        };
+        run.sequence = sender.sequence;
+        vm.unpaid(run.clone())
+    })?;
     answer(result(run, call.null_params, outcome, start))
 }
 

@@ -1,6 +1,8 @@
 //! How long a list may be that a call answers with. Real nodes know no such bound: there a call of this kind takes minutes
 //! and gigabytes. Here one thread makes tipsets and answers, so whoever asks for everything would keep it from everybody.
 
+use fvm_shared::clock::ChainEpoch;
+
 use super::RpcError;
 
 /// Entries of a list.
@@ -8,6 +10,21 @@ pub(super) const LISTED: usize = 20_000;
 
 /// Entries that are gone through for one answer.
 pub(super) const SEARCHED: u64 = 200_000;
+
+/// Epochs in one search for events.
+///
+/// Source: lotus `node/config/def.go`, `MaxFilterHeightRange`.
+pub(super) const EPOCHS: ChainEpoch = 2880;
+
+/// Events in one answer, unless they are of one tipset.
+///
+/// Source: lotus `node/config/def.go`, `MaxFilterResults`.
+pub(super) const EVENTS: usize = 10_000;
+
+/// More than [`EVENTS`] were found.
+pub(super) fn too_many_events() -> RpcError {
+    RpcError::application("failed to get events: filter matches too many events, try a more restricted filter")
+}
 
 /// There are more than [`SEARCHED`].
 pub(super) fn not_gone_through(what: &str) -> RpcError {

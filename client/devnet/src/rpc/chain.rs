@@ -195,13 +195,14 @@ fn messages_in_tipset(chain: &mut Chain, args: &Args) -> Answer {
     answer(with_cids(chain, &record.messages)?)
 }
 
-fn with_cids(chain: &Chain, messages: &[Cid]) -> Result<Vec<Value>, RpcError> {
+/// As on Lotus, no messages are null.
+fn with_cids(chain: &Chain, messages: &[Cid]) -> Result<Option<Vec<Value>>, RpcError> {
     let mut all = Vec::new();
     for cid in messages {
         let message = MessageJson::from(load(chain, cid)?.into_message());
         all.push(json!({ "Cid": CidJson(*cid), "Message": message }));
     }
-    Ok(all)
+    Ok((!all.is_empty()).then_some(all))
 }
 
 fn block(chain: &mut Chain, args: &Args) -> Answer {
@@ -259,12 +260,12 @@ fn parent(chain: &Chain, args: &Args) -> Result<Option<TipsetRecord>, RpcError> 
 }
 
 fn parent_messages(chain: &mut Chain, args: &Args) -> Answer {
-    let Some(parent) = parent(chain, args)? else { return answer(Value::Array(vec![])) };
+    let Some(parent) = parent(chain, args)? else { return answer(Value::Null) };
     answer(with_cids(chain, &parent.messages)?)
 }
 
 fn parent_receipts(chain: &mut Chain, args: &Args) -> Answer {
-    let Some(parent) = parent(chain, args)? else { return answer(Value::Array(vec![])) };
+    let Some(parent) = parent(chain, args)? else { return answer(Value::Null) };
     let receipts = tipset::read_receipts(chain.store(), &parent.receipts)?;
     answer(receipts.iter().map(show_receipt).collect::<Vec<_>>())
 }

@@ -26,6 +26,7 @@ const EXECUTION_REVERTED: i64 = 3;
 const ACTOR_NOT_FOUND: i64 = 11;
 const NULL_ROUND: i64 = 12;
 const LIMIT_EXCEEDED: i64 = -32005;
+const TOO_LARGE: i64 = -32003;
 const PARSE: i64 = -32700;
 const INVALID_REQUEST: i64 = -32600;
 const METHOD_NOT_FOUND: i64 = -32601;
@@ -35,6 +36,11 @@ impl RpcError {
     /// The node could not do what was asked.
     pub fn application(message: impl Into<String>) -> Self {
         Self { code: APPLICATION, message: message.into(), data: None }
+    }
+
+    /// The same, and what was being done.
+    pub(crate) fn within(self, what: &str) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
     }
 
     pub(crate) fn actor_not_found() -> Self {
@@ -56,6 +62,16 @@ impl RpcError {
     /// More than one answer holds.
     pub(crate) fn limit(message: String) -> Self {
         Self { code: LIMIT_EXCEEDED, message, data: None }
+    }
+
+    /// A call of a batch whose answers so far are as many bytes as one may have.
+    pub(crate) fn response_too_large(bytes: usize) -> Self {
+        let message = format!("response too large: the answers to a batch have at most {bytes} bytes");
+        Self { code: TOO_LARGE, message, data: None }
+    }
+
+    pub(crate) fn is_limit(&self) -> bool {
+        self.code == LIMIT_EXCEEDED
     }
 
     pub(crate) fn unknown_method(name: &str) -> Self {

@@ -54,7 +54,7 @@ pub(super) const METHODS: &[Method] = &[
     Method::read("Filecoin.EthEstimateGas", 2, calls::estimate).least(1).also("eth_estimateGas"),
     // Transactions.
     Method::settle("Filecoin.EthSendRawTransaction", 1, transactions::send).also("eth_sendRawTransaction"),
-    Method::settle("Filecoin.EthSendRawTransactionUntrusted", 1, transactions::send),
+    Method::settle("Filecoin.EthSendRawTransactionUntrusted", 1, transactions::send_untrusted),
     Method::read("Filecoin.EthGetTransactionByHash", 1, transactions::by_hash).also("eth_getTransactionByHash"),
     Method::read("Filecoin.EthGetTransactionReceipt", 1, transactions::receipt).also("eth_getTransactionReceipt"),
     Method::read("Filecoin.EthGetTransactionByBlockHashAndIndex", 2, transactions::by_block_hash)

@@ -1,4 +1,4 @@
-//! JSON-RPC over HTTP: `/rpc/v1` (and v2), and `/rpc/v0` with what it has otherwise.
+//! JSON-RPC over HTTP: `/rpc/v1`, and `/rpc/v0` with what it has otherwise.
 //! The same path takes WebSockets (`socket.rs`).
 
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use crate::vm::blake2b;
 const MAX_BODY: usize = 32 << 20;
 /// Calls in one batch.
 const MAX_BATCH: usize = 1000;
+/// Bytes that the answers to a batch have together, that of the last call not counted.
+const MAX_ANSWERS: usize = 32 << 20;
 
 /// A body that has not come after so long is not waited for.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -110,7 +112,7 @@ fn in_query(request: &Request) -> Option<&[u8]> {
 
 /// True for `/rpc/v0`; nothing if there is no such version.
 fn is_old(version: &str) -> Option<bool> {
-    matches!(version, "v0" | "v1" | "v2").then_some(version == "v0")
+    matches!(version, "v0" | "v1").then_some(version == "v0")
 }
 
 /// A GET begins a WebSocket and is nothing else.
@@ -148,17 +150,51 @@ async fn answer(Path(version): Path<String>, State(service): State<Service>, bod
 /// Status and answer of a call or a batch; nothing if nobody awaits one.
 pub(super) async fn answers(service: &Service, call: Value, old: bool) -> Option<(u16, Value)> {
     let calls = match call {
-        Value::Array(calls) if calls.is_empty() || calls.len() > MAX_BATCH => {
+        Value::Array(calls) if calls.is_empty() => {
             return Some(failed(Value::Null, &RpcError::invalid_request("invalid request")));
+        }
+        Value::Array(calls) if calls.len() > MAX_BATCH => {
+            let why = format!("invalid request: batch too large: {} calls, at most {MAX_BATCH}", calls.len());
+            return Some(failed(Value::Null, &RpcError::invalid_request(&why)));
         }
         Value::Array(calls) => calls,
         call => return one(service, call, old).await,
     };
-    let mut answers = Vec::new();
+    let (mut answers, mut bytes) = (Vec::new(), 0);
     for call in calls {
-        answers.extend(one(service, call, old).await.map(|(_, answer)| answer));
+        let answer = if bytes < MAX_ANSWERS { one(service, call, old).await } else { unanswered(&call) };
+        if let Some((_, answer)) = answer {
+            bytes += length(&answer);
+            answers.push(answer);
+        }
     }
     (!answers.is_empty()).then_some((200, Value::Array(answers)))
+}
+
+/// What a call is told that comes after [`MAX_ANSWERS`] of its batch: it was not carried out.
+fn unanswered(call: &Value) -> Option<(u16, Value)> {
+    let id = call.get("id").filter(|id| !id.is_null())?;
+    Some(failed(id.clone(), &RpcError::response_too_large(MAX_ANSWERS)))
+}
+
+/// Bytes of a value as JSON.
+fn length(value: &Value) -> usize {
+    struct Count(usize);
+
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // Counting does not fail.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
 }
 
 /// Status and answer of one call; a call without an id has none.

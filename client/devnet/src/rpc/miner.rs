@@ -5,11 +5,12 @@ use bauta_system_actors::method::miner::{
     CONTROL_ADDRESSES, GET_BENEFICIARY_EXPORTED, GET_MULTIADDRS, GET_OWNER, GET_PEER_ID, GET_SECTOR_SIZE,
 };
 use bauta_system_actors::method::power::{CURRENT_TOTAL_POWER, MINER_POWER, MINER_RAW_POWER};
+use cid::Cid;
 use cid::multibase::{Base, encode};
 use cid::multihash::Multihash;
 use fvm_ipld_encoding::de::DeserializeOwned;
 use fvm_ipld_encoding::tuple::{Deserialize_tuple, serde_tuple};
-use fvm_ipld_encoding::{BytesDe, RawBytes};
+use fvm_ipld_encoding::{BytesDe, CborStore, RawBytes};
 use fvm_shared::address::Address;
 use fvm_shared::bigint::bigint_ser::BigIntDe;
 use fvm_shared::bigint::{BigInt, bigint_ser};
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::args::answer;
 use super::chain::find;
+use super::fields::First;
 use super::{Answer, Args, Method, RpcError, actors, sectors};
 use crate::chain::Chain;
 use crate::deadlines::MinerState;
@@ -57,20 +59,21 @@ fn info(chain: &mut Chain, args: &Args) -> Answer {
     let (multiaddrs,): (Vec<BytesDe>,) = ask(chain, &key, &miner, GET_MULTIADDRS)?;
     let ((beneficiary, term), change): ((Address, Term), Option<PendingChange>) =
         ask(chain, &key, &miner, GET_BENEFICIARY_EXPORTED)?;
+    let (_, _, _, new_worker, _, _, _, _, _, consensus_fault_elapsed, ..) = recorded(chain, &key, &miner)?;
     let size = SIZES.iter().find(|(size, ..)| *size == sector_size);
     let (_, proof, partition) = size.ok_or_else(|| RpcError::application(format!("sector size {sector_size}?")))?;
     answer(MinerInfo {
         owner,
         worker,
-        new_worker: None,
+        new_worker: new_worker.map(|(worker, _)| worker),
         control_addresses: control,
-        worker_change_epoch: -1,
+        worker_change_epoch: new_worker.map_or(-1, |(_, epoch)| epoch),
         peer_id: peer_id(&peer.0),
         multiaddrs: multiaddrs.into_iter().map(|m| m.0).collect(),
         window_post_proof_type: json!(proof),
         sector_size,
         window_post_partition_sectors: *partition,
-        consensus_fault_elapsed: -1,
+        consensus_fault_elapsed,
         pending_owner_address: pending_owner,
         beneficiary,
         beneficiary_term: Some(BeneficiaryTerm { quota: term.0, used_quota: term.1, expiration: term.2 }),
@@ -82,6 +85,33 @@ fn info(chain: &mut Chain, args: &Args) -> Answer {
             approved_by_nominee: c.4,
         }),
     })
+}
+
+/// What a miner's state says of itself: owner, worker, control addresses, next worker and when it becomes that, peer id, addresses, type
+/// of the window proof, sector size, sectors of a partition, until when a consensus fault shuts it out, proposed owner, beneficiary,
+/// its term, and its proposed change.
+type Info = (
+    Address,
+    Address,
+    Vec<Address>,
+    Option<(Address, ChainEpoch)>,
+    IgnoredAny,
+    IgnoredAny,
+    IgnoredAny,
+    u64,
+    u64,
+    ChainEpoch,
+    IgnoredAny,
+    IgnoredAny,
+    IgnoredAny,
+    IgnoredAny,
+);
+
+/// It is the first object of the miner's state. No method tells all of it.
+fn recorded(chain: &Chain, key: &TipsetKey, miner: &Address) -> Result<Info, RpcError> {
+    let First(info) = actors::state_at(chain, key)?.object::<First<Cid>>(miner)?;
+    let info = chain.store().get_cbor(&info)?;
+    info.ok_or_else(|| RpcError::application("failed to load miner actor state: its info is missing"))
 }
 
 /// A libp2p peer id is a multihash; it is written in base58.

@@ -35,7 +35,7 @@ fn push_untrusted(chain: &mut Chain, args: &Args) -> Answer {
     answer(CidJson(chain.push_untrusted(signed.0)?))
 }
 
-/// In order, up to the first that is refused: those before it stay.
+/// In order, up to the first that is refused: those before it stay. As on Lotus, none at all are null.
 fn push_batch(chain: &mut Chain, args: &Args) -> Answer {
     all(args, |signed| chain.push(signed))
 }
@@ -49,14 +49,15 @@ fn all(args: &Args, mut push: impl FnMut(SignedMessage) -> anyhow::Result<Cid>) 
     for signed in args.get::<Option<Vec<SignedMessageJson>>>(0)?.unwrap_or_default() {
         pushed.push(CidJson(push(signed.0)?));
     }
-    answer(pushed)
+    answer((!pushed.is_empty()).then_some(pushed))
 }
 
-/// What the next tipset would take. There is one block a tipset, whatever its ticket's quality.
+/// What the next tipset would take, null if it is nothing. There is one block a tipset, whatever its ticket's quality.
 fn select(chain: &mut Chain, args: &Args) -> Answer {
     find(chain, &args.key(0)?)?;
     args.get::<f64>(1)?;
-    answer(chain.selected()?.into_iter().map(|p| SignedMessageJson(p.signed)).collect::<Vec<_>>())
+    let selected: Vec<_> = chain.selected()?.into_iter().map(|p| SignedMessageJson(p.signed)).collect();
+    answer((!selected.is_empty()).then_some(selected))
 }
 
 fn pending(chain: &mut Chain, args: &Args) -> Answer {

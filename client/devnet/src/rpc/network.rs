@@ -115,7 +115,8 @@ fn supply(chain: &mut Chain, args: &Args) -> Answer {
     let balance = |id| -> Result<TokenAmount, RpcError> {
         Ok(state.actor(&Address::new_id(id))?.map(|actor| actor.balance).unwrap_or_default())
     };
-    let mined = TokenAmount::from_whole(MINING_FIL) - balance(REWARD)?;
+    // No block is rewarded here, and tips stay with the reward actor: it has never less than in the beginning.
+    let mined = (TokenAmount::from_whole(MINING_FIL) - balance(REWARD)?).max(TokenAmount::default());
     let burnt = balance(BURNT)?;
     let locked = miner::pledge(chain, &args.key(0)?)? + market::locked(chain, args, 0)?;
     let circulating = chain.network().circulating.clone();

@@ -2,6 +2,7 @@
 //!
 //! Source: lotus `node/impl/full/state.go`.
 
+use bauta_client::address::Prefix;
 use bauta_client::node::json::{CidJson, TokenJson};
 use fvm_ipld_bitfield::BitField;
 use fvm_shared::sector::SectorNumber;
@@ -39,7 +40,8 @@ pub(super) fn miner(chain: &Chain, args: &Args, key: usize) -> Result<Miner, Rpc
     let state = actors::state_at(chain, &args.key(key)?)?;
     let actor = state.actor(&address)?.ok_or_else(|| failed(RpcError::unresolved(address)))?;
     if actor.code != actors::code(chain, crate::genesis::Kind::Miner)? {
-        return Err(RpcError::application(format!("failed to load miner actor state: {address} is no miner")));
+        let shown = Prefix::Testnet.show(&address);
+        return Err(RpcError::application(format!("failed to load miner actor state: {shown} is no miner")));
     }
     Ok(Miner::load(chain.store(), &state, &address)?)
 }

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
 use super::args::positional;
+use super::bounds::EPOCHS;
+use super::events::Range;
 use super::{RpcError, Service, chain as blocks, events};
 use crate::chain::Chain;
 
@@ -66,10 +68,17 @@ impl Subscription {
                     let last = Told { epoch: head.height, block: head.block };
                     Ok(Begun::Heads { epochs, last, head: Box::new(blocks::show(chain, head)?) })
                 }
-                Self::Events(filter) if filter.tipset_key.is_some() => {
+                Self::Events(filter) if filter.tipset_key.as_ref().is_some_and(|key| !key.0.is_empty()) => {
                     Err(RpcError::application("a tipset's events are all known: use GetActorEventsRaw"))
                 }
-                Self::Events(filter) => Ok(Begun::Events { epochs, head: head.height, filter }),
+                Self::Events(filter) => {
+                    let head = head.height;
+                    let range = events::range(chain, &filter)?;
+                    if range.from.is_some_and(|from| from < head) {
+                        events::Emitters::of_the_past(&filter)?;
+                    }
+                    Ok(Begun::Events { epochs, head, range, filter })
+                }
             }
         };
         service.handle.run(begin).await?
@@ -79,7 +88,7 @@ impl Subscription {
 /// A subscription that knows what was there before it: all else is new.
 pub(super) enum Begun {
     Heads { epochs: Epochs, last: Told, head: Box<TipSet> },
-    Events { epochs: Epochs, head: ChainEpoch, filter: EventFilter },
+    Events { epochs: Epochs, head: ChainEpoch, range: Range, filter: EventFilter },
 }
 
 impl Begun {
@@ -87,7 +96,10 @@ impl Begun {
     pub async fn run(self, service: &Service, channel: &Channel) {
         let ended = match self {
             Self::Heads { epochs, last, head } => heads(service, channel, epochs, last, &head).await,
-            Self::Events { epochs, head, filter } => new_events(service, channel, epochs, head, filter).await,
+            Self::Events { epochs, head, range, filter } => {
+                let (first, end) = (range.from.unwrap_or(head), range.to.unwrap_or(ChainEpoch::MAX));
+                new_events(service, channel, epochs, (first, end), filter).await
+            }
         };
         if let Err(e) = ended {
             tracing::debug!("a subscription has ended: {e}");
@@ -149,11 +161,9 @@ async fn new_events(
     service: &Service,
     channel: &Channel,
     mut epochs: Epochs,
-    head: ChainEpoch,
+    (first, end): (ChainEpoch, ChainEpoch),
     filter: EventFilter,
 ) -> Result<(), RpcError> {
-    let end = filter.to_height.filter(|h| *h >= 0).unwrap_or(ChainEpoch::MAX);
-    let first = filter.from_height.filter(|h| *h >= 0).unwrap_or(head);
     let mut next = first;
     while next <= end {
         let epoch = *epochs.borrow_and_update();
@@ -167,11 +177,11 @@ async fn new_events(
         }
         let asked = filter.clone();
         let search = move |chain: &mut Chain| {
-            let until = end.min(chain.head().height - 1);
-            events::collect(chain, &asked, next, until).map(|found| (found, until))
+            let until = end.min(chain.head().height - 1).min(next + EPOCHS);
+            events::collect(chain, &asked, next, until)
         };
-        let (found, until) = service.handle.run(search).await??;
-        next = until + 1;
+        let (found, seen) = service.handle.run(search).await??;
+        next = seen + 1;
         for event in found {
             if !channel.send(json!(event)).await {
                 return Ok(());

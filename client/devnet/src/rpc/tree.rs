@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use bauta_client::address::Prefix;
 use bauta_client::node::json::CidJson;
 use cid::Cid;
 use serde_json::{Map, Value, json};
@@ -23,7 +24,9 @@ fn read_state(chain: &mut Chain, args: &Args) -> Answer {
     let block = state.block(&actor)?;
     let mut rest = block.as_slice();
     let shown = item(&mut rest, 0).filter(|_| rest.is_empty());
-    let shown = shown.ok_or_else(|| RpcError::application(format!("the state of {address} is not DAG-CBOR")))?;
+    let shown = shown.ok_or_else(|| {
+        RpcError::application(format!("the state of {} is not DAG-CBOR", Prefix::Testnet.show(&address)))
+    })?;
     answer(json!({ "Balance": actor.balance.atto().to_string(), "Code": CidJson(actor.code), "State": shown }))
 }
 

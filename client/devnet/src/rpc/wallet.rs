@@ -1,5 +1,6 @@
 //! The node's wallet: the funded accounts, whose keys everybody knows.
 
+use bauta_client::address::Prefix;
 use bauta_client::message::{self, Message};
 use bauta_client::node::json::{AddressJson, BytesJson, MessageJson, SendSpec, SignatureJson, SignedMessageJson};
 use bauta_client::wallet::Key;
@@ -41,8 +42,9 @@ fn key(chain: &Chain, address: &Address) -> Result<Option<Key>, RpcError> {
 }
 
 fn expect_key(chain: &Chain, address: &Address) -> Result<Key, RpcError> {
-    key(chain, address)?
-        .ok_or_else(|| RpcError::application(format!("signing using key '{address}': key info not found")))
+    key(chain, address)?.ok_or_else(|| {
+        RpcError::application(format!("signing using key '{}': key info not found", Prefix::Testnet.show(address)))
+    })
 }
 
 fn list(chain: &mut Chain, _: &Args) -> Answer {

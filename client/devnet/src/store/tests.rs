@@ -67,3 +67,23 @@ fn the_cache_is_bounded() {
     let held: usize = cache.young.values().chain(cache.old.values()).map(Vec::len).sum();
     assert!(held <= CACHE_BYTES, "{held}");
 }
+
+#[test]
+fn what_is_written_in_passing_is_forgotten_and_nothing_else() {
+    let store = Store::temporary().unwrap();
+    let put = |n: u64| store.put_cbor(&n, Code::Blake2b256).unwrap();
+    let third = Store::temporary().unwrap().put_cbor(&3u64, Code::Blake2b256).unwrap();
+    let before = put(1);
+    let (again, passing) = store.in_passing(|| (put(1), put(2)));
+    assert_eq!(before, again);
+    assert!(store.has(&before).unwrap() && !store.has(&passing).unwrap());
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        store.in_passing(|| {
+            put(3);
+            panic!("in passing");
+        })
+    }));
+    assert!(panics.is_err());
+    let after = put(2);
+    assert!(store.has(&after).unwrap() && !store.has(&third).unwrap());
+}

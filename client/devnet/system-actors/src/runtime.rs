@@ -318,6 +318,11 @@ pub fn burn(amount: TokenAmount) -> Result<()> {
 
 // --- events ----------------------------------------------------------------------------------------------------------
 
+/// Emits an event. Exit 24: the VM refuses it, too large as it is.
+pub fn emit(event: &ActorEvent) -> Result<()> {
+    fvm_sdk::event::emit_event(event).map_err(|_| failure(ExitCode::USR_ASSERTION_FAILED, "failed to emit event"))
+}
+
 /// An event under construction.
 pub struct Event(Vec<Entry>);
 
@@ -344,6 +349,6 @@ impl Event {
 
     /// Emits it.
     pub fn emit(self) -> Result<()> {
-        fvm_sdk::event::emit_event(&ActorEvent::from(self.0)).map_err(|_| illegal_state("event refused"))
+        emit(&ActorEvent::from(self.0))
     }
 }

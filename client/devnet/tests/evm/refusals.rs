@@ -19,7 +19,7 @@ use crate::scene::{abi, n};
 use crate::schema::Node;
 
 /// A chain with the contract that has a bit of everything, and its address.
-async fn probed() -> (Node, EthAddress) {
+pub async fn probed() -> (Node, EthAddress) {
     let key = Key::from_seed(KeyKind::Delegated, b"refused");
     let funded = vec![(key.address(), TokenAmount::from_whole(1000))];
     let genesis = Genesis { bundle: Bundle::from_environment(), accounts: 0, funded, ..Genesis::default() };
@@ -41,7 +41,7 @@ async fn refusal(node: &Node, method: &str, params: Value) -> Value {
     answer["error"].clone()
 }
 
-fn draft(node: &Node, to: EthAddress, data: &[u8]) -> Message {
+pub fn draft(node: &Node, to: EthAddress, data: &[u8]) -> Message {
     let params = eth::params(data);
     message::draft(node.key.address(), to.to_filecoin(), TokenAmount::default(), eth::INVOKE_CONTRACT, params)
 }

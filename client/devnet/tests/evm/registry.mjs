@@ -65,7 +65,9 @@ const node = createPublicClient({ chain, transport: ear.transport, pollingInterv
 const sender = createWalletClient({ account: privateKeyToAccount(key), chain, transport: http() })
 const seen = new Promise((resolve) => {
   const stop = node.watchContractEvent({
-    address, abi, eventName: 'FileRegistered', onLogs: (logs) => { stop(); resolve(Number(logs[0].args.id)) },
+    address, abi, eventName: 'FileRegistered',
+    // A filter begins with the latest block, which has those of ethers.
+    onLogs: (logs) => logs.map((log) => Number(log.args.id)).filter((id) => id > 2).forEach((id) => { stop(); resolve(id) }),
   })
 })
 await ear.answered('eth_newFilter')

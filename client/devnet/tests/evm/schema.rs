@@ -221,7 +221,11 @@ impl Node {
         let data = signature.data();
         transaction.r.copy_from_slice(&data[..32]);
         transaction.s.copy_from_slice(&data[32..64]);
-        let legacy = if form == TransactionForm::Eip155 { 35 + 2 * transaction.chain_id } else { 0 };
+        let legacy = match form {
+            TransactionForm::Eip1559 => 0,
+            TransactionForm::Eip155 => 35 + 2 * transaction.chain_id,
+            TransactionForm::Homestead => 27,
+        };
         transaction.v = legacy + u64::from(data[64]);
         self.nonce += 1;
         let raw = format!("0x{}", hex::encode(transaction.to_bytes()));

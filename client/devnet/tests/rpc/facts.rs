@@ -1,12 +1,14 @@
 //! What the methods of FRC-0104 say of a sector, a deal and the past, and that it is so.
 
-use bauta_client::address::Prefix;
+use bauta_client::address::{Address, Prefix};
+use bauta_client::message::{RawBytes, TokenAmount};
 use bauta_client::node::json::{SignatureJson, TipsetKey};
 use bauta_client::wallet::{Key, KeyKind};
 use bauta_devnet::genesis::account_key;
 use serde_json::{Value, json};
 
 use super::common::Past;
+use crate::shop::{self, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_they_say_of_a_sector_and_a_deal_is_so() {
@@ -153,4 +155,23 @@ async fn what_they_say_of_the_past_is_so() {
     };
     assert_eq!(bytes(&digest), bauta_devnet::vm::blake2b(&bytes(&entry["Data"])));
     assert!(ask("StateGetBeaconEntry", json!([head + 10_000])).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_worker_of_a_miner_is_told() {
+    let devnet = shop::devnet(None, 2).await;
+    let node = devnet.node();
+    until("two miners", || async { devnet.info().await.unwrap().providers.len() == 2 }).await;
+    let miner = devnet.info().await.unwrap().providers[0].miner;
+    let before = node.miner_info(&miner).await.unwrap().unwrap();
+    assert_eq!((before.new_worker, before.worker_change_epoch), (None, -1));
+    // Everybody knows the keys of the devnet's providers.
+    let key = |kind, of: &str| Key::from_seed(kind, format!("bauta devnet provider {of}").as_bytes());
+    let (owner, worker) = (key(KeyKind::Secp256k1, "0 owner"), key(KeyKind::Bls, "1 worker"));
+    let params = RawBytes::serialize((worker.address(), Vec::<Address>::new())).unwrap().to_vec();
+    shop::send(&devnet, &owner, miner, TokenAmount::default(), 3, params).await;
+    let after = node.miner_info(&miner).await.unwrap().unwrap();
+    assert_eq!((after.worker, after.new_worker), (before.worker, node.lookup_id(&worker.address()).await.unwrap()));
+    let in_epochs = after.worker_change_epoch - devnet.info().await.unwrap().epoch;
+    assert!((800..=900).contains(&in_epochs), "{in_epochs}");
 }

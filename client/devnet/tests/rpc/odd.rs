@@ -95,3 +95,91 @@ async fn an_unused_value_of_params_is_kept_as_it_was() {
     let (_, answer) = call(&devnet, "Filecoin.GasEstimateMessageGas", json!([long, null, []])).await;
     assert!(answer["result"]["GasLimit"].as_i64().unwrap() > 0, "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_version_is_not_served() {
+    let devnet = devnet().await;
+    let url = devnet.rpc_url().unwrap().replace("/v1", "/v2");
+    let asked = reqwest::Client::new().post(url).body(r#"{"id":1,"method":"Filecoin.Version"}"#).send().await.unwrap();
+    assert_eq!(asked.status().as_u16(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_bounded_in_calls_and_in_bytes() {
+    let devnet = devnet().await;
+    let batch = |call: Value, count: usize| Value::Array(vec![call; count]).to_string();
+    let version = json!({ "id": 1, "method": "Filecoin.Version" });
+    let (status, refused) = raw(&devnet, batch(version.clone(), 1001)).await;
+    let sentence = "invalid request: batch too large: 1001 calls, at most 1000";
+    assert_eq!((status, &refused["error"]["message"]), (400, &json!(sentence)));
+    assert_eq!(raw(&devnet, batch(version, 1000)).await.1.as_array().map(Vec::len), Some(1000));
+
+    let (_, codes) = call(&devnet, "Filecoin.StateActorCodeCIDs", json!([28])).await;
+    let read = json!({ "id": 7, "method": "Filecoin.ChainReadObj", "params": [codes["result"]["evm"]] });
+    let (_, one) = raw(&devnet, read.to_string()).await;
+    let fit = (32 << 20) / one.to_string().len() + 1;
+    assert!(fit < 1000, "{fit}");
+    let (status, answers) = raw(&devnet, batch(read, 1000)).await;
+    let answers = answers.as_array().unwrap();
+    assert_eq!((status, answers.len()), (200, 1000));
+    assert_eq!(answers.iter().take_while(|answer| answer.get("result").is_some()).count(), fit);
+    let sentence = "response too large: the answers to a batch have at most 33554432 bytes";
+    let refused = json!({ "jsonrpc": "2.0", "id": 7, "error": { "code": -32003, "message": sentence } });
+    assert!(answers[fit..].iter().all(|answer| *answer == refused), "{}", answers[fit]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_comes_after_what_its_sender_has_in_the_tipset() {
+    let devnet = devnet().await;
+    let node = devnet.node();
+    let (from, to) = (account_key(0), account_key(1).address());
+    let mut included = TipsetKey::HEAD;
+    for _ in 0..2 {
+        let cid = node.mpool_push(&signed(&*node, &from, send(&from, to, fil(5))).await).await.unwrap();
+        let found = node.search_msg(&TipsetKey::HEAD, &cid, -1).await.unwrap().unwrap();
+        included = node.tipset(&found.tip_set).await.unwrap().blocks[0].parents.clone();
+    }
+    let nonce = async |sender: Address, at: &TipsetKey| {
+        let draft = message::draft(sender, to, fil(1), 0, RawBytes::default());
+        let called = node.state_call(&draft, at).await.unwrap();
+        assert_eq!(called.msg_rct.unwrap().exit_code, 0);
+        called.msg.message.sequence
+    };
+    let id = node.lookup_id(&from.address()).await.unwrap().unwrap();
+    assert_eq!(nonce(from.address(), &included).await, 2);
+    // By another address it is another sender, as on Lotus.
+    assert_eq!(nonce(id, &included).await, 1);
+    // All that it then owns is all that it can send.
+    let state = node.request("Filecoin.StateGetActor", json!([id.to_string(), null])).await.unwrap();
+    let rest = TokenAmount::from_atto(state["Balance"].as_str().unwrap().parse::<u128>().unwrap());
+    let exit = async |value: TokenAmount| {
+        let draft = message::draft(from.address(), to, value, 0, RawBytes::default());
+        node.state_call(&draft, &included).await.unwrap().msg_rct.unwrap().exit_code
+    };
+    assert_eq!(exit(rest.clone()).await, 0);
+    assert_ne!(exit(rest + TokenAmount::from_atto(1)).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_key_is_looked_up_only_behind_an_id() {
+    let devnet = devnet().await;
+    let ask = async |address: &Address| {
+        call(&devnet, "Filecoin.StateAccountKey", json!([Prefix::Testnet.show(address), null])).await.1
+    };
+    let unknown = Address::new_delegated(10, &[0x77; 20]).unwrap();
+    assert_eq!(ask(&unknown).await["result"], json!(Prefix::Testnet.show(&unknown)));
+    let refused = ask(&Address::new_actor(b"anybody")).await;
+    assert_eq!(refused["error"]["message"], json!("cannot resolve actor address to key address"));
+    let refused = ask(&Address::new_id(1)).await;
+    assert_eq!(refused["error"]["message"], json!("failed to get account actor state for t01: not an account actor"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_mined_and_never_less() {
+    let devnet = devnet().await;
+    let node = devnet.node();
+    let from = account_key(0);
+    node.mpool_push(&signed(&*node, &from, send(&from, account_key(1).address(), fil(1))).await).await.unwrap();
+    let supply = node.request("Filecoin.StateVMCirculatingSupplyInternal", json!([null])).await.unwrap();
+    assert_eq!(supply["FilMined"], json!("0"), "{supply}");
+}

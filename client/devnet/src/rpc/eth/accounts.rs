@@ -1,6 +1,6 @@
 //! What stands at an address.
 
-use bauta_client::address::EthAddress;
+use bauta_client::address::{EthAddress, Prefix};
 use bauta_client::node::json::AddressJson;
 use bauta_system_actors::method::evm;
 use cid::Cid;
@@ -42,7 +42,9 @@ pub(super) fn balance(chain: &mut Chain, args: &Args) -> Answer {
 pub(super) fn transaction_count(chain: &mut Chain, args: &Args) -> Answer {
     if args.get::<serde_json::Value>(1)? == "pending" {
         let address = address(args, 0)?;
-        return answer(forms::quantity(chain.next_nonce(&address)?.unwrap_or_default()));
+        let nonce = chain.next_nonce(&address)?;
+        let unknown = || RpcError::unresolved(address).within("failed to get nonce from mpool");
+        return answer(forms::quantity(nonce.ok_or_else(unknown)?));
     }
     let (address, record, actor) = actor(chain, args, 1)?;
     let Some(actor) = actor else { return answer(forms::quantity(0)) };
@@ -125,7 +127,8 @@ pub(super) fn to_eth(chain: &mut Chain, args: &Args) -> Answer {
     let id = State::at(chain.store(), &record.state)?.resolve(&address)?;
     let id = id.ok_or_else(|| {
         RpcError::application(format!(
-            "failed to lookup ID address for given Filecoin address {address}: actor not found"
+            "failed to lookup ID address for given Filecoin address {}: actor not found",
+            Prefix::Testnet.show(&address)
         ))
     })?;
     answer(forms::address(&EthAddress::from_id(id)))

@@ -49,7 +49,7 @@ impl Call {
 
 /// Runs a message for free with this much gas. A sender without an actor gets one for the time; contracts can be senders.
 fn run(chain: &Chain, state: Cid, epoch: ChainEpoch, mut draft: Message, gas: u64) -> Result<Outcome, RpcError> {
-    let mut vm = Vm::open_tracing(chain.store(), &chain.rules, state, epoch)?;
+    let mut vm = Vm::open_free_tracing(chain.store(), &chain.rules, state, epoch)?;
     if vm.actor(&draft.from)?.is_none() {
         vm.implicit(&SYSTEM, &draft.from, METHOD_SEND, &TokenAmount::zero(), Default::default())?.ok()?;
     }

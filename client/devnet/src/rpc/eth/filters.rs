@@ -92,9 +92,8 @@ pub(super) fn new_logs(chain: &mut Chain, args: &Args) -> Answer {
     let spec: Spec = args.get(0)?;
     let wanted = Wanted::new(&spec)?;
     let (from, until) = logs::range(chain, &spec)?;
-    // What the head's messages did will be new.
-    let next = from.max(chain.head().height);
-    answer(chain.filters.add(Collects::Logs { spec: Box::new(spec), wanted, from, until, next }))
+    // As on Lotus, it begins with what the first epochs of its range, if they have been, already have.
+    answer(chain.filters.add(Collects::Logs { spec: Box::new(spec), wanted, from, until, next: from }))
 }
 
 pub(super) fn new_blocks(chain: &mut Chain, _: &Args) -> Answer {
@@ -120,8 +119,8 @@ fn collect(chain: &Chain, collects: &mut Collects) -> Answer {
     match collects {
         Collects::Logs { wanted, until, next, .. } => {
             let to = until.unwrap_or(latest).min(latest);
-            let found = if *next <= to { wanted.find(chain, *next, to)? } else { vec![] };
-            *next = (*next).max(to + 1);
+            let (found, seen) = wanted.find(chain, *next, to)?;
+            *next = (*next).max(seen + 1);
             answer(found)
         }
         Collects::Blocks { next } => {

@@ -16,11 +16,11 @@ use super::transactions::hash_on_chain;
 use super::{Answer, Args, RpcError, accounts, answer, block_param};
 use crate::chain::Chain;
 use crate::records::TipsetRecord;
+use crate::rpc::bounds::{EPOCHS, EVENTS, too_many_events};
+use crate::rpc::events::is_indexed;
 
 /// The multicodec of raw bytes.
 const RAW: u64 = 0x55;
-/// Epochs in one search, as on Lotus.
-const MAX_RANGE: ChainEpoch = 2880;
 /// Topics of one log.
 const MAX_TOPICS: usize = 4;
 
@@ -31,12 +31,20 @@ pub(super) struct Log {
     pub address: EthAddress,
     /// Topics, the event's signature first.
     pub topics: Vec<Hash>,
+    /// Whether a filter sees them.
+    indexed: [bool; MAX_TOPICS],
     data: Vec<u8>,
     block: (Hash, u64),
     /// Number of its transaction in the block.
     pub transaction: usize,
     hash: Hash,
     index: usize,
+}
+
+impl Log {
+    fn number(&self) -> u64 {
+        self.block.1
+    }
 }
 
 impl Serialize for Log {
@@ -56,9 +64,10 @@ impl Serialize for Log {
     }
 }
 
-/// Topics and data of an event, if it is a log.
-fn parts(entries: &[Entry]) -> Option<(Vec<Hash>, Vec<u8>)> {
+/// Topics, whether each is indexed, and data of an event, if it is a log.
+fn parts(entries: &[Entry]) -> Option<(Vec<Hash>, [bool; MAX_TOPICS], Vec<u8>)> {
     let mut topics = [None; MAX_TOPICS];
+    let mut indexed = [false; MAX_TOPICS];
     let mut data = None;
     for entry in entries {
         if entry.codec != RAW {
@@ -67,9 +76,11 @@ fn parts(entries: &[Entry]) -> Option<(Vec<Hash>, Vec<u8>)> {
         match entry.key.as_bytes() {
             [b't', number @ b'1'..=b'4'] => {
                 let topic = Hash(entry.value.as_slice().try_into().ok()?);
-                if topics[usize::from(number - b'1')].replace(topic).is_some() {
+                let place = usize::from(number - b'1');
+                if topics[place].replace(topic).is_some() {
                     return None;
                 }
+                indexed[place] = is_indexed(entry.flags.bits());
             }
             b"d" if data.is_some() => return None,
             b"d" => data = Some(entry.value.clone()),
@@ -78,7 +89,7 @@ fn parts(entries: &[Entry]) -> Option<(Vec<Hash>, Vec<u8>)> {
     }
     let count = topics.iter().take_while(|topic| topic.is_some()).count();
     let all = topics.iter().flatten().count();
-    (count == all).then(|| (topics.into_iter().flatten().collect(), data.unwrap_or_default()))
+    (count == all).then(|| (topics.into_iter().flatten().collect(), indexed, data.unwrap_or_default()))
 }
 
 /// Most addresses of a filter, and most topics for one place of a log.
@@ -94,7 +105,7 @@ pub(super) fn of_tipset(chain: &Chain, record: &TipsetRecord) -> Result<Vec<Log>
         let mut emitters: HashMap<ActorID, EthAddress> = HashMap::new();
         let mut messages: HashMap<Cid, (usize, Hash)> = HashMap::new();
         for (index, event) in events.into_iter().enumerate() {
-            let Some((topics, data)) = parts(&event.event.event.entries) else { continue };
+            let Some((topics, indexed, data)) = parts(&event.event.event.entries) else { continue };
             let emitter = event.event.emitter;
             let address = match emitters.get(&emitter) {
                 Some(known) => *known,
@@ -110,7 +121,7 @@ pub(super) fn of_tipset(chain: &Chain, record: &TipsetRecord) -> Result<Vec<Log>
                 }
             };
             messages.insert(event.message, (transaction, hash));
-            found.push(Log { address, topics, data, block, transaction, hash, index });
+            found.push(Log { address, topics, indexed, data, block, transaction, hash, index });
         }
     }
     Ok(found)
@@ -176,37 +187,58 @@ impl Wanted {
         let known = self.addresses.is_empty() || self.addresses.contains(&log.address);
         known
             && self.topics.iter().enumerate().all(|(index, wanted)| {
-                wanted.is_empty() || log.topics.get(index).is_some_and(|topic| wanted.contains(topic))
+                wanted.is_empty()
+                    || log.topics.get(index).is_some_and(|topic| log.indexed[index] && wanted.contains(topic))
             })
     }
 
-    /// The logs in the tipsets of `from` to `to` that match.
-    pub fn find(&self, chain: &Chain, from: ChainEpoch, to: ChainEpoch) -> Result<Vec<Log>, RpcError> {
+    /// The logs in the tipsets of `from` to `to` that match, and the last epoch that was looked at: after more than [`EVENTS`] logs
+    /// it goes no further.
+    pub fn find(
+        &self,
+        chain: &Chain,
+        mut from: ChainEpoch,
+        to: ChainEpoch,
+    ) -> Result<(Vec<Log>, ChainEpoch), RpcError> {
         let mut found = vec![];
-        for (height, _) in chain.store().events(from, to)? {
-            if let Some(record) = chain.store().tipset_at_or_before(height)? {
-                found.extend(of_tipset(chain, &record)?.into_iter().filter(|log| self.matches(log)));
+        while from <= to {
+            let step = to.min(from + EPOCHS);
+            for (height, _) in chain.store().events(from, step)? {
+                if let Some(record) = chain.store().tipset_at_or_before(height)? {
+                    found.extend(of_tipset(chain, &record)?.into_iter().filter(|log| self.matches(log)));
+                }
+                if found.len() > EVENTS {
+                    return Ok((found, height));
+                }
             }
+            from = step + 1;
         }
-        Ok(found)
+        Ok((found, to))
     }
 }
 
 /// The epochs that a filter speaks of; without an end, `None`.
+///
+/// Source: lotus `node/impl/eth/events.go`, `parseBlockRange`: there are no other tags here.
 pub(super) fn range(chain: &Chain, spec: &Spec) -> Result<(ChainEpoch, Option<ChainEpoch>), RpcError> {
+    if let Some(hash) = spec.block_hash {
+        if spec.from_block.is_some() || spec.to_block.is_some() {
+            return Err(RpcError::application("must not specify block hash and from/to block"));
+        }
+        let height = block_param::by_hash(chain, hash)?.height;
+        return Ok((height, Some(height)));
+    }
     let latest = (chain.head().height - 1).max(0);
-    let bound = |text: &Option<String>| match text.as_deref() {
-        None | Some("latest" | "pending" | "") => Ok(None),
-        Some("safe") => Ok(Some((latest - block_param::SAFE).max(0))),
-        Some("finalized") => Ok(Some((latest - block_param::FINALIZED).max(0))),
+    let bound = |text: &Option<String>, name| match text.as_deref() {
+        None | Some("latest" | "") => Ok(None),
         Some("earliest") => Ok(Some(0)),
         Some(text) if text.starts_with("0x") => forms::Quantity::parse(text)
             .and_then(|number| ChainEpoch::try_from(number.0).ok())
             .map(Some)
             .ok_or_else(|| RpcError::application("invalid epoch")),
-        Some(_) => Err(RpcError::application("a block is not a hex")),
+        Some(_) => Err(RpcError::application(format!("{name} is not a hex"))),
     };
-    let (from, to) = (bound(&spec.from_block)?.unwrap_or(latest), bound(&spec.to_block)?);
+    let (from, to) = (bound(&spec.from_block, "FromBlock")?.unwrap_or(latest), bound(&spec.to_block, "ToBlock")?);
     if to.is_some_and(|to| from > to) {
         let to = to.unwrap_or_default();
         return Err(RpcError::application(format!(
@@ -214,36 +246,33 @@ pub(super) fn range(chain: &Chain, spec: &Spec) -> Result<(ChainEpoch, Option<Ch
         )));
     }
     let length = to.unwrap_or(latest) - from;
-    if length > MAX_RANGE {
-        return Err(RpcError::limit(format!("block range exceeds maximum of {MAX_RANGE} (got {length})")));
+    if length > EPOCHS {
+        return Err(RpcError::limit(format!("block range exceeds maximum of {EPOCHS} (got {length})")));
     }
     Ok((from, to))
 }
 
+/// What a search was doing when it failed. A range that is too long is told without it.
+const FAILED: &str = "failed to get events for filter";
+
 /// The logs that a filter finds now.
 pub(super) fn search(chain: &Chain, spec: &Spec) -> Result<Vec<Log>, RpcError> {
-    let wanted = Wanted::new(spec)?;
+    let read = || Ok((Wanted::new(spec)?, range(chain, spec)?));
+    let (wanted, (from, to)) = read().map_err(|error: RpcError| match error.is_limit() {
+        true => error,
+        false => error.within("failed to parse eth filter spec").within(FAILED),
+    })?;
     let latest = chain.head().height - 1;
-    if let Some(hash) = spec.block_hash {
-        if spec.from_block.is_some() || spec.to_block.is_some() {
-            return Err(RpcError::application("must not specify block hash and from/to block"));
-        }
-        let height = block_param::by_hash(chain, hash)?.height;
-        if height > latest {
-            return Err(not_yet());
-        }
-        return wanted.find(chain, height, height);
-    }
-    let (from, to) = range(chain, spec)?;
+    // What the head's messages did is known to its child.
     if from > latest.max(0) || to.is_some_and(|to| to > latest.max(0)) {
-        return Err(not_yet());
+        let not_yet = RpcError::application("events for the requested block are not yet available");
+        return Err(not_yet.within(FAILED));
     }
-    wanted.find(chain, from, to.unwrap_or(latest).min(latest))
-}
-
-/// What the head's messages did is known to its child.
-fn not_yet() -> RpcError {
-    RpcError::application("events not yet available: requested tipset is in the future")
+    let (found, _) = wanted.find(chain, from, to.unwrap_or(latest).min(latest))?;
+    if found.len() > EVENTS && found.first().map(Log::number) != found.last().map(Log::number) {
+        return Err(too_many_events().within(&format!("{FAILED} from chain indexer")).within(FAILED));
+    }
+    Ok(found)
 }
 
 pub(super) fn get(chain: &mut Chain, args: &Args) -> Answer {

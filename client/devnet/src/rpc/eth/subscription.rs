@@ -85,8 +85,8 @@ impl Begun {
             Since::Blocks(from) => follow(&service, &told, from, new_blocks).await,
             Since::Logs(wanted, from) => {
                 let find = move |chain: &mut Chain, from, to| {
-                    let found = wanted.find(chain, from, to)?;
-                    Ok((found.into_iter().map(|log| json!(log)).collect(), to))
+                    let (found, seen) = wanted.find(chain, from, to)?;
+                    Ok((found.into_iter().map(|log| json!(log)).collect(), seen))
                 };
                 follow(&service, &told, from, find).await
             }

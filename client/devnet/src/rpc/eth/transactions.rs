@@ -29,10 +29,19 @@ const NOBODY: ActorID = ActorID::MAX;
 const NATIVE_SELECTOR: [u8; 4] = [0x86, 0x8e, 0x10, 0xc4];
 
 pub(super) fn send(chain: &mut Chain, args: &Args) -> Answer {
+    push(chain, args, Chain::push)
+}
+
+/// What gateways make of it.
+pub(super) fn send_untrusted(chain: &mut Chain, args: &Args) -> Answer {
+    push(chain, args, Chain::push_untrusted)
+}
+
+fn push(chain: &mut Chain, args: &Args, push: impl FnOnce(&mut Chain, SignedMessage) -> anyhow::Result<Cid>) -> Answer {
     let Data(raw) = args.get(0)?;
     let transaction = EthTransaction::parse(&raw, chain.network().chain_id).map_err(refused)?;
     let signed = transaction.to_signed_message().map_err(refused)?;
-    chain.push(signed)?;
+    push(chain, signed)?;
     answer(Hash(transaction.hash()))
 }
 
@@ -215,10 +224,12 @@ impl Transaction {
 
     /// In JSON.
     pub fn to_json(&self) -> Value {
-        let legacy = self.signed.as_ref().is_some_and(|signed| signed.form != Form::Eip1559);
+        let form = self.signed.as_ref().map_or(Form::Eip1559, |signed| signed.form);
+        let legacy = form != Form::Eip1559;
         let mut json = json!({
             "hash": self.hash,
-            "chainId": forms::quantity(self.chain_id),
+            // One that any chain takes names none.
+            "chainId": forms::quantity(if form == Form::Homestead { 0 } else { self.chain_id }),
             "type": if legacy { "0x0" } else { "0x2" },
             "nonce": forms::quantity(self.message.sequence),
             "blockHash": self.place.map(|(hash, _, _)| hash),
@@ -271,12 +282,10 @@ fn native_input(method: u64, codec: u64, params: &[u8]) -> Vec<u8> {
 pub(super) fn receipts(chain: &Chain, record: &TipsetRecord) -> Result<Vec<Value>, RpcError> {
     let logs = logs::of_tipset(chain, record)?;
     let mut all = vec![];
-    let mut sum = 0;
     for (index, receipt) in tipset::read_receipts(chain.store(), &record.receipts)?.into_iter().enumerate() {
-        sum += receipt.gas_used;
         let transaction = Transaction::of(chain, record, index)?;
         let own: Vec<&Log> = logs.iter().filter(|log| log.transaction == index).collect();
-        all.push(show_receipt(&transaction, &receipt, sum, &own, block_param::hash_of(record), record.height)?);
+        all.push(show_receipt(&transaction, &receipt, &own, block_param::hash_of(record), record.height)?);
     }
     Ok(all)
 }
@@ -284,7 +293,6 @@ pub(super) fn receipts(chain: &Chain, record: &TipsetRecord) -> Result<Vec<Value
 fn show_receipt(
     transaction: &Transaction,
     receipt: &Receipt,
-    cumulative: u64,
     logs: &[&Log],
     block: Hash,
     height: i64,
@@ -309,7 +317,8 @@ fn show_receipt(
         "root": Hash([0; 32]),
         "status": if receipt.exit_code.is_success() { "0x1" } else { "0x0" },
         "contractAddress": created,
-        "cumulativeGasUsed": forms::quantity(cumulative),
+        // As on Lotus, which does not count.
+        "cumulativeGasUsed": "0x0",
         "gasUsed": forms::quantity(receipt.gas_used),
         "effectiveGasPrice": forms::amount(&price),
         "logsBloom": forms::bytes(bloom.bytes()),

@@ -230,7 +230,7 @@ pub(super) fn log<const TOPIC_COUNT: usize>(mut context: Context<'_>) -> Step {
     if !data.is_empty() {
         entries.push(entry(DATA, data));
     }
-    let emitted = fvm_sdk::event::emit_event(&ActorEvent::from(entries)).map_err(|_| illegal_state("event refused"));
+    let emitted = crate::runtime::emit(&ActorEvent::from(entries));
     or_fail(&mut context, emitted)
 }
 

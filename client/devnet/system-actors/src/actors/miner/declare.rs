@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fvm_ipld_bitfield::BitField;
 use fvm_shared::clock::ChainEpoch;
+use num_traits::Signed;
 
 use super::commit::check_expiration;
 use super::cron::end_early;
@@ -127,9 +128,12 @@ pub fn extend((extensions,): (Vec<Extension>,)) -> Answer {
             ensure(sector.expiration >= now, || forbidden("cannot extend expired sector"))?;
             ensure(expiration >= sector.expiration, || illegal_argument("cannot reduce expiration"))?;
             check_expiration(expiration, sector.activation, now)?;
-            let duration = sector.expiration - sector.power_base_epoch;
-            ensure(duration > 0, || illegal_state("sector without duration"))?;
-            sector.deal_weight = &sector.deal_weight * (sector.expiration - now) / duration;
+            // Without deals nothing is divided: a sector may be extended twice in its last epoch.
+            if sector.deal_weight.is_positive() {
+                let duration = sector.expiration - sector.power_base_epoch;
+                ensure(duration > 0, || illegal_state("sector without duration"))?;
+                sector.deal_weight = &sector.deal_weight * (sector.expiration - now) / duration;
+            }
             sector.expiration = expiration;
             sector.power_base_epoch = now;
         }
