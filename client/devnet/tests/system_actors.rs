@@ -102,7 +102,7 @@ fn declared_faults_lose_power_at_once_and_recovery_brings_it_back() {
 }
 
 #[test]
-fn a_sector_is_extended_in_its_last_epoch_as_often_as_one_likes() {
+fn a_sector_is_extended_in_its_last_epoch_by_a_day_and_not_by_nothing() {
     on_large_stack(|| {
         let mut w = World::new();
         w.seal(1, world::piece(3), w.now() + LIFE, &[], true).unwrap();
@@ -111,10 +111,10 @@ fn a_sector_is_extended_in_its_last_epoch_as_often_as_one_likes() {
             w.prove(1).unwrap();
         }
         w.leap(last);
-        w.extend(1, last).unwrap();
-        w.extend(1, last).unwrap();
+        assert_eq!(w.extend(1, last), Err(24));
         w.extend(1, last + DAY).unwrap();
-        assert_eq!((w.expiration(1), w.status(1)), (Ok(last + DAY), ACTIVE));
+        w.extend(1, last + 2 * DAY).unwrap();
+        assert_eq!((w.expiration(1), w.status(1)), (Ok(last + 2 * DAY), ACTIVE));
         w.assert_sound();
     });
 }

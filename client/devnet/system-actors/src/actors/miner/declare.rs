@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use fvm_ipld_bitfield::BitField;
 use fvm_shared::clock::ChainEpoch;
-use num_traits::Signed;
+use fvm_shared::error::ExitCode;
 
 use super::commit::check_expiration;
 use super::cron::end_early;
 use super::{burn_and_check, by_controller, change_power, info};
-use crate::failure::{Result, ensure, forbidden, illegal_argument, illegal_state};
+use crate::failure::{Result, ensure, failure, forbidden, illegal_argument, illegal_state};
 use crate::miner::State;
 use crate::miner::clock::{Window, is_deadline};
 use crate::miner::partition::Change;
@@ -128,12 +128,13 @@ pub fn extend((extensions,): (Vec<Extension>,)) -> Answer {
             ensure(sector.expiration >= now, || forbidden("cannot extend expired sector"))?;
             ensure(expiration >= sector.expiration, || illegal_argument("cannot reduce expiration"))?;
             check_expiration(expiration, sector.activation, now)?;
-            // Without deals nothing is divided: a sector may be extended twice in its last epoch.
-            if sector.deal_weight.is_positive() {
-                let duration = sector.expiration - sector.power_base_epoch;
-                ensure(duration > 0, || illegal_state("sector without duration"))?;
-                sector.deal_weight = &sector.deal_weight * (sector.expiration - now) / duration;
-            }
+            // The official actor divides by what is left, and stops.
+            ensure(expiration > now, || {
+                failure(ExitCode::USR_ASSERTION_FAILED, "a sector cannot be extended by nothing")
+            })?;
+            let duration = sector.expiration - sector.power_base_epoch;
+            ensure(duration > 0, || illegal_state("sector without duration"))?;
+            sector.deal_weight = &sector.deal_weight * (sector.expiration - now) / duration;
             sector.expiration = expiration;
             sector.power_base_epoch = now;
         }
