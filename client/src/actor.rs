@@ -181,7 +181,7 @@ pub enum ActorError {
         /// Which method.
         method: Method,
         /// The message.
-        cid: Cid,
+        cid: Box<Cid>,
         /// What is wrong with its return.
         why: WireError,
     },

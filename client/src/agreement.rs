@@ -277,7 +277,7 @@ impl Table<'_> {
     }
 
     /// Writes down that the deal is on the chain.
-    fn note(&self, agreement: &mut Agreement, deal: Option<DealID>) -> Result<(), AgreementError> {
+    fn note(&self, agreement: &mut Agreement, deal: Option<DealID>) -> Result<(), FileError> {
         if deal.is_some() {
             (agreement.deal, agreement.published) = (deal, true);
             journal::save(self.folder, self.name, agreement)?;

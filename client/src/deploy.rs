@@ -118,25 +118,13 @@ impl Deployment {
             let cid = slip.signed.cid();
             watch.continued(&cid);
             match sender.resume(&slip.signed, slip.since, watch).await {
-                Ok(sent) => return self.deployed(sent),
+                Ok(sent) => return deployed(sent, &self.begun()?).map_err(DeployError::Answer),
                 Err(error) if error.can_never_be() => sender.forget(&cid)?,
                 Err(error) => return Err(error.into()),
             }
         }
-        self.deployed(sender.send(&Self::call(), watch).await?)
-    }
-
-    /// Reads where the contract is, and compares it with where the message that was signed puts it: bounties are going to be paid to it.
-    fn deployed(&self, sent: Sent) -> Result<Deployed, DeployError> {
-        let deployed = deployed(sent).map_err(DeployError::Answer)?;
-        let signed = self.begun()?.into_iter().find(|slip| slip.signed.cid() == deployed.sent.cid);
-        let signed = signed.map(|slip| slip.signed.message);
-        let expected = signed.and_then(|message| created_by(&message.from, message.sequence));
-        if expected.is_none_or(|expected| expected.0 != deployed.ethereum) {
-            let theirs = EthAddress(deployed.ethereum);
-            return Err(DeployError::Answer(format!("{theirs} is not where the message that was signed puts it")));
-        }
-        Ok(deployed)
+        let sent = sender.send(&Self::call(), watch).await?;
+        deployed(sent, &self.begun()?).map_err(DeployError::Answer)
     }
 
     /// Forgets a deployment whose address is written down.
@@ -145,11 +133,17 @@ impl Deployment {
     }
 }
 
-/// Reads what the address manager answered; the error says what is wrong with it.
-fn deployed(sent: Sent) -> Result<Deployed, String> {
+/// Reads what the address manager answered, and compares it with where the message that was signed puts the contract: bounties are going to be paid to
+/// it. The error says what is wrong.
+fn deployed(sent: Sent, begun: &[Slip]) -> Result<Deployed, String> {
     type Created = (ActorID, Option<Address>, BytesDe);
     let (id, _, BytesDe(ethereum)) = from_slice::<Created>(&sent.receipt.return_data).map_err(|e| e.to_string())?;
     let ethereum = ethereum.try_into().map_err(|_| "an Ethereum address has 20 bytes")?;
+    let signed = begun.iter().map(|slip| &slip.signed).find(|signed| signed.cid() == sent.cid);
+    let expected = signed.and_then(|signed| created_by(&signed.message.from, signed.message.sequence));
+    if expected != Some(EthAddress(ethereum)) {
+        return Err(format!("{} is not where the message that was signed puts it", EthAddress(ethereum)));
+    }
     Ok(Deployed { address: EthAddress(ethereum).to_filecoin(), ethereum, id, sent })
 }
 

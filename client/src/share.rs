@@ -45,7 +45,7 @@ pub enum ShareError {
     },
     /// The published key is not the one that is known.
     #[error(transparent)]
-    Known(#[from] KnownKeyError),
+    Known(Box<KnownKeyError>),
     /// A part of the batches went through before one failed.
     #[error("{done} of {all} addresses are done, then: {why}")]
     Partly {
@@ -61,6 +61,12 @@ pub enum ShareError {
     /// The chain.
     #[error(transparent)]
     Actor(#[from] ActorError),
+}
+
+impl From<KnownKeyError> for ShareError {
+    fn from(error: KnownKeyError) -> Self {
+        Self::Known(Box::new(error))
+    }
 }
 
 /// Publishes the recipient under the sender's address, unless it is there already.

@@ -128,6 +128,7 @@ impl Call {
 
     /// Decodes what the method returned in a message that is on the chain.
     pub fn returned<R: Wire>(&self, sent: &sender::Sent) -> Result<R, ActorError> {
-        decode(&sent.receipt.return_data).map_err(|why| ActorError::Unread { method: self.method, cid: sent.cid, why })
+        let unread = |why| ActorError::Unread { method: self.method, cid: sent.cid.into(), why };
+        decode(&sent.receipt.return_data).map_err(unread)
     }
 }

@@ -120,7 +120,7 @@ fn unwrapped(call: &Call, wrapped: bool, mut sent: Sent) -> Result<Sent, ActorEr
         let output: Option<BytesDe> = from_slice(&sent.receipt.return_data).ok();
         let returned = output.as_ref().and_then(|output| contract::returned(&output.0));
         let why = || WireError::Malformed("the contract's answer is not wrapped as it should be".into());
-        let unread = || ActorError::Unread { method: call.method, cid: sent.cid, why: why() };
+        let unread = || ActorError::Unread { method: call.method, cid: sent.cid.into(), why: why() };
         sent.receipt.return_data = returned.ok_or_else(unread)?.to_vec();
     }
     Ok(sent)
