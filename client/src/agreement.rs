@@ -5,9 +5,9 @@
 
 mod fate;
 mod journal;
+mod known;
 mod purse;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use crate::sender::{self, SendError, Sender, Sent};
 
 use fate::Fate;
 pub use journal::Agreement;
+use known::{Known, Table};
 use purse::Purse;
 
 /// Epochs until a deal begins at the latest: two days, in which it is published and sealed.
@@ -109,6 +110,23 @@ pub enum AgreementError {
         /// The limit.
         limit: TokenAmount,
     },
+    /// A proposal's time is up, and what was published in its last moment may still come to light.
+    #[error(
+        "whether the provider has published what it was offered to begin by epoch {start} shows within the hour: try again then"
+    )]
+    Pending {
+        /// When the deal would have begun.
+        start: ChainEpoch,
+    },
+    /// Nobody can say whether a deal was made.
+    #[error(
+        "a deal was offered to begin by epoch {start}; whether it was published this node cannot say, which keeps no events of that time, and the \
+         provider does not. Ask another node (--rpc-url), or say by --duration or --price that you want another deal beside it"
+    )]
+    Untold {
+        /// When the deal would have begun.
+        start: ChainEpoch,
+    },
     /// Whoever watches does not want these terms.
     #[error("{0}")]
     Declined(String),
@@ -133,8 +151,8 @@ pub trait Watch: sender::Watch {
         Ok(())
     }
 
-    /// An offer on other terms stands beside this one: its provider can publish it until it would have to begin.
-    fn stands_beside(&self, _terms: &DealProposal) {}
+    /// An offer on other terms stands beside this one: its provider can publish it until it would have to begin, or has published it as this deal.
+    fn stands_beside(&self, _terms: &DealProposal, _deal: Option<DealID>) {}
 }
 
 impl Watch for sender::Silent {}
@@ -157,19 +175,24 @@ pub async fn make(
     let _lock = home.lock(&format!("agreements/{chain}/{name}"))?;
     let head = node.chain_head().await?.height;
     let fate = Fate::of(node, &sender.address(), head).await?;
-    journal::tidy(&folder, &name, |aside| aside.terms.start_epoch < head)?;
     let table = Table { node, sender, order, fate: &fate, folder: &folder, name: &name };
+    let mut promised = table.look_aside(watch).await?;
     let (resumed, mut agreement, replaced) = match table.known().await? {
         Known::Same(agreement) => (true, agreement, None),
-        Known::Other(other) => (false, table.begin(head).await?, Some(other)),
-        Known::Nothing => (false, table.begin(head).await?, None),
+        Known::Nothing => (false, table.begin(head, &promised).await?, None),
+        Known::Other(other) => {
+            if !other.published {
+                watch.stands_beside(&other.terms, None);
+                promised += other.terms.client_balance_requirement();
+            }
+            (false, table.begin(head, &promised).await?, Some(other))
+        }
     };
     watch.terms(&agreement.terms, resumed).map_err(AgreementError::Declined)?;
     if let Some(replaced) = replaced {
         journal::set_aside(&folder, &name, &replaced)?;
     }
     journal::save(&folder, &name, &agreement)?;
-    journal::aside(&folder, &name)?.iter().for_each(|other| watch.stands_beside(&other.terms));
     let provider = provider(node, sender, order, &agreement);
     let mut agreed = Agreed {
         id: agreement.id,
@@ -200,90 +223,11 @@ pub async fn make(
     drop(purse);
     agreed.deal = agreement.deal;
     let followed = follow(&fate, &provider, order, &mut agreed).await;
-    if agreement.deal.is_none() {
+    // The chain may have gone another way since, and the deal have got another number.
+    if agreed.deal != agreement.deal {
         table.note(&mut agreement, agreed.deal)?;
     }
     followed.map(|()| agreed)
-}
-
-/// What there is of an order.
-enum Known {
-    /// Nothing, or what is over.
-    Nothing,
-    /// An agreement to go on with.
-    Same(Agreement),
-    /// One that its provider has not taken, and the order is on other terms.
-    Other(Agreement),
-}
-
-/// One order, with all that it takes to look at what there is of it.
-struct Table<'a> {
-    node: &'a Arc<dyn Node>,
-    sender: &'a Sender,
-    order: &'a Order,
-    fate: &'a Fate<'a>,
-    folder: &'a Path,
-    name: &'a str,
-}
-
-impl Table<'_> {
-    /// Looks at what an earlier run has agreed on.
-    async fn known(&self) -> Result<Known, AgreementError> {
-        let Some(mut agreement) = journal::load(self.folder, self.name)? else { return Ok(Known::Nothing) };
-        if agreement.deal.is_none() {
-            // Its provider may have published it and not said so.
-            let found = self.fate.find(&agreement.terms).await?;
-            self.note(&mut agreement, found)?;
-        }
-        if self.fate.is_over(&agreement).await? {
-            journal::forget(self.folder, self.name)?;
-            return Ok(Known::Nothing);
-        }
-        if agreement.published {
-            return Ok(Known::Same(agreement));
-        }
-        let provider = provider(self.node, self.sender, self.order, &agreement);
-        let status = provider.status(agreement.id).await?;
-        let failed = status.as_ref().is_some_and(|status| status.state == DealState::Failed);
-        if status.is_some() && !failed {
-            return Ok(Known::Same(agreement));
-        }
-        if self.wants_others(&agreement.terms).await? {
-            return Ok(Known::Other(agreement));
-        }
-        if failed {
-            // The same paper again, under a new name: the market takes it once, however often it is published.
-            agreement.id = DealId::generate();
-        }
-        Ok(Known::Same(agreement))
-    }
-
-    /// Whether the order cannot be served on these terms.
-    async fn wants_others(&self, terms: &DealProposal) -> Result<bool, AgreementError> {
-        let order = self.order;
-        let too_dear = order.limit.as_ref().is_some_and(|limit| terms.client_balance_requirement() > *limit);
-        if terms.duration() != order.duration || too_dear {
-            return Ok(true);
-        }
-        match &order.price {
-            Some(price) => Ok(*price != terms.storage_price_per_epoch),
-            None => Ok(asked(self.node, order).await? > terms.storage_price_per_epoch),
-        }
-    }
-
-    async fn begin(&self, head: ChainEpoch) -> Result<Agreement, AgreementError> {
-        let terms = terms(self.node, self.sender, self.order, head).await?;
-        Ok(Agreement { id: DealId::generate(), terms, published: false, deal: None })
-    }
-
-    /// Writes down that the deal is on the chain.
-    fn note(&self, agreement: &mut Agreement, deal: Option<DealID>) -> Result<(), FileError> {
-        if deal.is_some() {
-            (agreement.deal, agreement.published) = (deal, true);
-            journal::save(self.folder, self.name, agreement)?;
-        }
-        Ok(())
-    }
 }
 
 /// Asks until the deal is active, has failed, or patience is over. Where it is on the chain, the provider need not answer.
@@ -303,7 +247,17 @@ async fn follow(
             Some(deal) => fate.state(deal, &agreed.terms).await?,
             None => None,
         };
+        if agreed.deal.is_some() && on_chain.is_none() {
+            // The chain has gone another way, or the node lags: the provider may say where it is now.
+            let there = fate.bound(provider, agreed.id, &agreed.terms, Duration::ZERO).await;
+            agreed.deal = there.ok().flatten().or(agreed.deal);
+        }
         match (on_chain, provider.status(agreed.id).await) {
+            (Some(DealState::Failed), _) => {
+                agreed.state = DealState::Failed;
+                let why = "it was terminated".to_string();
+                return Err(DealError::Failed { provider: provider.name(), why }.into());
+            }
             (Some(state), _) => agreed.state = state,
             (None, Ok(Some(status))) if status.state == DealState::Failed => {
                 let why = status.error.unwrap_or_default();

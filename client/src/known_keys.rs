@@ -74,7 +74,7 @@ impl KnownKeys {
     ///
     /// Errors: [`KnownKeyError::Changed`]: then nothing is written.
     pub async fn meet(&self, shown: &[(Address, &Recipient)], prefix: Prefix) -> Result<Vec<bool>, KnownKeyError> {
-        let _lock = self.lock().await?;
+        let _lock = if self.keeps { Some(self.lock().await?) } else { None };
         let mut known = self.read()?;
         let mut new = Vec::with_capacity(shown.len());
         for (address, recipient) in shown {
@@ -145,7 +145,7 @@ impl KnownKeys {
     }
 }
 
-/// An address has one name here, whatever the network calls it.
+/// An address has one name here, whatever letter the network prints before it. What it resolves to is the node's word: f1… and f0… are two.
 fn name(address: &Address) -> String {
     Prefix::Mainnet.show(address)
 }

@@ -38,6 +38,7 @@ pub use devnet::{
 };
 pub use error::NodeError;
 pub(crate) use error::words;
+pub use events::WINDOW;
 pub use http::{HttpNode, HttpSettings};
 pub use rehearsal::{Asked, Rehearsal, Rehearsed};
 pub use sectors::{ProvenSector, SectorLife};

@@ -287,7 +287,11 @@ fn agreement(error: &AgreementError) -> Exit {
         AgreementError::Home(error) => file(error),
         AgreementError::TooDear { .. } => Exit::Funds,
         AgreementError::Proposal(_) => Exit::Usage,
-        AgreementError::Size { .. } | AgreementError::Price { .. } | AgreementError::Declined(_) => Exit::Failed,
+        AgreementError::Pending { .. } => Exit::Network,
+        AgreementError::Untold { .. }
+        | AgreementError::Size { .. }
+        | AgreementError::Price { .. }
+        | AgreementError::Declined(_) => Exit::Failed,
     }
 }
 

@@ -14,6 +14,7 @@ use bauta_client::network::Network;
 use bauta_client::node::{Node, Waiting};
 use bauta_client::sender;
 use cid::Cid;
+use fvm_shared::deal::DealID;
 use serde::Serialize;
 
 use crate::amount::fil;
@@ -160,11 +161,14 @@ impl agreement::Watch for Dealing {
         Ok(())
     }
 
-    fn stands_beside(&self, terms: &DealProposal) {
+    fn stands_beside(&self, terms: &DealProposal, deal: Option<DealID>) {
         let (cost, start) = (fil(&terms.client_balance_requirement()), terms.start_epoch);
-        self.notes.say(format_args!(
-            "an earlier offer of {cost} was not taken, and can still be until epoch {start}: money for it stays counted"
-        ));
+        match deal {
+            Some(deal) => self.notes.say(format_args!("an earlier offer of {cost} was taken after all: it is deal {deal}")),
+            None => self.notes.say(format_args!(
+                "an earlier offer of {cost} was not taken, and can still be until epoch {start}: money for it stays counted"
+            )),
+        }
     }
 }
 

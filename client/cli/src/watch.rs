@@ -182,12 +182,13 @@ async fn round(context: &mut Context, args: &Watch) -> anyhow::Result<Round> {
 }
 
 /// Whoever asks' own files, and how many are only on their hands: anybody can make somebody the owner of a file, and care costs. Strange is what does
-/// not open to them, and of which they have asked for no copies on this machine.
+/// not open to them, and of which they have asked for no copies on this machine: whoever seals it for their published key is not kept out so.
 async fn own(context: &mut Context, actor: &Actor, carer: &Carer<'_>) -> anyhow::Result<(Vec<FileId>, usize)> {
     let (mut own, mut strange) = (Vec::new(), 0);
     let opener = context.me().and_then(|me| Ok((me, context.identities()?))).ok();
     for (id, record) in records(context, actor, &[]).await? {
-        let wished = carer.care.kept(&record.file.piece_cid)?.copies.is_some();
+        // What cannot be read is told of that file, and ends no round.
+        let wished = carer.care.kept(&record.file.piece_cid).map_or(true, |kept| kept.copies.is_some());
         let opens = match &opener {
             Some((me, identities)) if !wished => Access::open_record(actor, id, record, me, identities).await.map(drop),
             // Where the key is locked, nobody can tell.

@@ -10,16 +10,25 @@ use fvm_shared::address::Address;
 use fvm_shared::clock::ChainEpoch;
 use fvm_shared::deal::DealID;
 
-use super::{Agreement, AgreementError, LEAD};
+use super::{AgreementError, LEAD};
 use crate::deal::market::DealProposal;
 use crate::deal::{DealId, DealState, MarketProvider, StorageProvider};
 use crate::node::json::MarketDeal;
-use crate::node::{Node, NodeError};
+use crate::node::{Node, NodeError, WINDOW};
 
 /// Epochs after which nothing that was published before comes to light any more: an hour.
 const SETTLED: ChainEpoch = 120;
-/// Epochs that every node looks through at once.
-const WINDOW: ChainEpoch = 2880;
+
+/// What a look through the market's events has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The deal is on the chain.
+    Deal(DealID),
+    /// It is not.
+    Nothing,
+    /// The node keeps no events of that time.
+    Untold,
+}
 
 /// Asks the chain for one client.
 pub struct Fate<'a> {
@@ -35,58 +44,63 @@ impl<'a> Fate<'a> {
         Ok(Self { node, client: node.lookup_id(client).await?, head })
     }
 
+    /// The epoch that was the head when it began.
+    pub fn head(&self) -> ChainEpoch {
+        self.head
+    }
+
     /// The deal of this number, if it is the one with these terms.
     pub async fn deal(&self, deal: DealID, terms: &DealProposal) -> Result<Option<MarketDeal>, NodeError> {
         let found = self.node.market_deal(deal).await?;
         Ok(found.filter(|found| terms.is_published_as(&found.proposal, self.client.as_ref())))
     }
 
-    /// Looks for the deal among those that the provider has published since the terms were made; none where the node cannot say.
-    pub async fn find(&self, terms: &DealProposal) -> Result<Option<DealID>, NodeError> {
+    /// Looks for the deal among those that the provider has published since the terms were made.
+    pub async fn find(&self, terms: &DealProposal) -> Result<Look, NodeError> {
         let (Some(Ok(client)), Ok(provider)) = (self.client.map(|client| client.id()), terms.provider.id()) else {
-            return Ok(None);
+            // Who is not on the chain has no deal there.
+            return Ok(Look::Nothing);
         };
         let (mut from, last) = ((terms.start_epoch - LEAD - SETTLED).max(0), terms.start_epoch.min(self.head));
+        let mut look = Look::Nothing;
         while from <= last {
             let to = (from + WINDOW - 1).min(last);
-            let published = match self.node.published_deals(client, provider, from, to).await {
+            match self.node.published_deals(client, provider, from, to).await {
                 Err(error) if error.is_busy() => return Err(error),
-                Err(NodeError::Refused { .. }) => return Ok(None),
-                other => other?,
-            };
-            for deal in published {
-                if self.deal(deal, terms).await?.is_some() {
-                    return Ok(Some(deal));
+                Err(NodeError::Refused { .. }) => look = Look::Untold,
+                published => {
+                    for deal in published? {
+                        if self.deal(deal, terms).await?.is_some() {
+                            return Ok(Look::Deal(deal));
+                        }
+                    }
                 }
             }
             from = to + 1;
         }
-        Ok(None)
+        Ok(look)
     }
 
-    /// Whether an agreement binds nobody any more: its deal is over, or was never published and cannot be.
-    pub async fn is_over(&self, agreement: &Agreement) -> Result<bool, NodeError> {
-        let terms = &agreement.terms;
-        let begins_no_more = terms.start_epoch.saturating_add(SETTLED) < self.head;
-        let Some(deal) = agreement.deal else {
-            // One that an earlier build has seen on the chain, without its number.
-            return Ok(if agreement.published { terms.end_epoch <= self.head } else { begins_no_more });
-        };
-        Ok(match self.deal(deal, terms).await? {
-            // The market forgets deals that are over; a node that lags does not know those that have just begun.
-            None => begins_no_more,
-            Some(deal) => {
-                let never_began = deal.state.sector_start_epoch <= 0 && begins_no_more;
-                deal.state.slash_epoch > 0 || terms.end_epoch <= self.head || never_began
-            }
-        })
+    /// Whether a proposal that is not on the chain cannot get there any more.
+    pub fn begins_no_more(&self, terms: &DealProposal) -> bool {
+        terms.start_epoch.saturating_add(SETTLED) < self.head
+    }
+
+    /// Whether a deal on the chain is over, or will never begin.
+    pub fn is_over(&self, deal: &MarketDeal, terms: &DealProposal) -> bool {
+        let never_began = deal.state.sector_start_epoch <= 0 && self.begins_no_more(terms);
+        deal.state.slash_epoch > 0 || terms.end_epoch <= self.head || never_began
     }
 
     /// How a deal on the chain stands.
     pub async fn state(&self, deal: DealID, terms: &DealProposal) -> Result<Option<DealState>, NodeError> {
-        let active = |deal: MarketDeal| deal.state.sector_start_epoch > 0 && deal.state.slash_epoch <= 0;
-        let found = self.deal(deal, terms).await?;
-        Ok(found.map(|deal| if active(deal) { DealState::Complete } else { DealState::Sealing }))
+        Ok(self.deal(deal, terms).await?.map(|deal| {
+            match (deal.state.slash_epoch > 0, deal.state.sector_start_epoch > 0) {
+                (true, _) => DealState::Failed,
+                (false, true) => DealState::Complete,
+                (false, false) => DealState::Sealing,
+            }
+        }))
     }
 
     /// Waits until the deal is on the chain, where the market holds its money back; none where it has failed, or does not come so soon.

@@ -90,7 +90,7 @@ pub fn save(folder: &Path, name: &str, agreement: &Agreement) -> Result<(), File
 
 /// Puts an agreement aside that another one is made in place of, while its paper can still be published: its money is counted on.
 pub fn set_aside(folder: &Path, name: &str, agreement: &Agreement) -> Result<(), FileError> {
-    save(folder, &format!("{name}-{}", agreement.id), agreement)?;
+    save(folder, &name_aside(name, agreement), agreement)?;
     forget(folder, name)
 }
 
@@ -101,12 +101,9 @@ pub fn aside(folder: &Path, name: &str) -> Result<Vec<Agreement>, FileError> {
     names.filter_map(|other| load(folder, &other).transpose()).collect()
 }
 
-/// Forgets those of them that are over, as `is_over` says.
-pub fn tidy(folder: &Path, name: &str, is_over: impl Fn(&Agreement) -> bool) -> Result<(), FileError> {
-    for over in aside(folder, name)?.iter().filter(|aside| is_over(aside)) {
-        forget(folder, &format!("{name}-{}", over.id))?;
-    }
-    Ok(())
+/// The name under which an agreement is put aside.
+pub fn name_aside(name: &str, agreement: &Agreement) -> String {
+    format!("{name}-{}", agreement.id)
 }
 
 /// Forgets an agreement that came to nothing.

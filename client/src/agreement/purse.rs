@@ -17,7 +17,7 @@ use crate::sender::{Sender, Sent, Watch};
 /// How long another order's deposit may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// What one sender has in the market of one network.
+/// What one sender has in the market of one chain.
 pub struct Purse<'a> {
     /// The chain.
     pub node: &'a Arc<dyn Node>,
@@ -25,8 +25,9 @@ pub struct Purse<'a> {
     pub sender: &'a Sender,
     /// Where the lock is.
     pub home: &'a Home,
-    /// Where the agreements are, and the folder's name among the home's agreements.
+    /// Where the agreements are.
     pub folder: &'a Path,
+    /// The chain's name among the home's agreements.
     pub chain: &'a str,
 }
 

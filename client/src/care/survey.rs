@@ -19,14 +19,12 @@ use crate::check::Trees;
 use crate::fetch::{Source, provider_url};
 use crate::home::FileError;
 use crate::network::Network;
-use crate::node::{NodeError, ProvenSector};
+use crate::node::{NodeError, ProvenSector, WINDOW};
 use crate::piece::PieceInfo;
 use crate::sender::Sender;
 use crate::store::DealProgress;
 use crate::store::handout::wait_for_seals;
 
-/// Epochs that nodes let one ask for at once, where they limit it: Lotus's `MaxFilterHeightRange`.
-const WINDOW: ChainEpoch = 2880;
 /// Epochs that are asked for from the one before a deal on: a deal is sealed within days.
 const SEALED_WITHIN: ChainEpoch = 10 * WINDOW;
 
@@ -181,6 +179,7 @@ impl Care<'_> {
         for (first, last) in windows(since, now) {
             match node.sectors_with_piece(piece_cid, None, first, Some(last)).await {
                 Err(error) if error.is_busy() => return Err(error),
+                Err(error) if error.is_unknown_method() => return Ok((all, false)),
                 // It may be too long ago for it.
                 Err(NodeError::Refused { .. }) => indexed = false,
                 other => all.extend(other?),

@@ -35,8 +35,8 @@ pub struct Retrieval {
 
 /// Whether a URL names a host that only this machine or its network can mean.
 fn is_inside(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    match host.trim_matches(['[', ']']).parse() {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    match host.trim_matches(['[', ']']).parse().map(|ip: IpAddr| ip.to_canonical()) {
         Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
         Ok(IpAddr::V6(ip)) => {
             ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified()
@@ -288,6 +288,9 @@ mod tests {
             "http://localhost:8/",
             "http://a.localhost/",
             "http://0.0.0.0/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://localhost./",
         ] {
             assert!(is_inside(&inside.parse().unwrap()), "{inside}");
         }

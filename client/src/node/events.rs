@@ -24,6 +24,9 @@ impl EventFilter {
     }
 }
 
+/// Epochs that every node looks through at once: Lotus's `MaxFilterHeightRange`.
+pub const WINDOW: ChainEpoch = 2880;
+
 impl<'n> dyn Node + 'n {
     /// Events by a filter, oldest first.
     ///

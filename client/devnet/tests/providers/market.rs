@@ -303,28 +303,55 @@ async fn a_deal_that_its_provider_denies_is_found_on_the_chain() {
     let first = agreement::make(&node, &sender, &home, &order, &Silent).await.unwrap();
     let escrow = || async { node.market_balance(&client.address()).await.unwrap().escrow };
     let paid = escrow().await;
-    devnet.handle().run_and_settle(|chain| chain.mine(4_000)).await.unwrap().0.unwrap();
+    // Its paper could not be published any more.
+    devnet.handle().run_and_settle(|chain| chain.mine(6_000)).await.unwrap().0.unwrap();
 
     // Somebody who knows nothing of it is asked, and nobody; it is known by its number, by the mark of an earlier build, and by neither.
     let agreements = folder.path().join("agreements");
     let chain = std::fs::read_dir(&agreements).unwrap().flatten().find(|entry| entry.path().is_dir()).unwrap().path();
     let file = std::fs::read_dir(&chain).unwrap().flatten().map(|entry| entry.path());
     let file = file.into_iter().find(|path| path.extension().is_some_and(|ext| ext == "json")).unwrap();
+    let noted = |published: &Value, deal: &Value| {
+        let mut form: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        (form["published"], form["deal"]) = (published.clone(), deal.clone());
+        std::fs::write(&file, form.to_string()).unwrap();
+    };
     for url in [shop.url.clone(), "http://127.0.0.1:1".into()] {
         for (published, deal) in
             [(json!(true), json!(first.deal)), (json!(true), Value::Null), (json!(false), Value::Null)]
         {
-            let mut form: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-            (form["published"], form["deal"]) = (published, deal);
-            std::fs::write(&file, form.to_string()).unwrap();
+            noted(&published, &deal);
             let order = Order { url: url.clone(), ..order.clone() };
             let again = agreement::make(&node, &sender, &home, &order, &Silent).await.unwrap();
-            assert_eq!((again.id, again.deal, again.state), (first.id, first.deal, DealState::Complete), "{form}");
+            let found = (again.id, again.deal, again.state);
+            assert_eq!(found, (first.id, first.deal, DealState::Complete), "{published} {deal}");
         }
     }
+    noted(&json!(false), &Value::Null);
+    // Where the node keeps no events either, its own provider says where to look, and nobody else makes it be paid again.
+    let blind: Arc<dyn Node> = Arc::new(Blind(node.clone()));
+    let sender = Sender::new(blind.clone(), client.clone(), Network::Local);
+    let elsewhere = Order { url: shop.url.clone(), ..order.clone() };
+    let told = agreement::make(&blind, &sender, &home, &elsewhere, &Silent).await;
+    assert!(matches!(told, Err(AgreementError::Untold { .. })), "{told:?}");
+    let again = agreement::make(&blind, &sender, &home, &order, &Silent).await.unwrap();
+    assert_eq!((again.id, again.deal, again.state), (first.id, first.deal, DealState::Complete));
     assert_eq!(escrow().await, paid, "paid once");
     sound(&devnet).await;
     devnet.shutdown().await;
+}
+
+/// A node that keeps no events.
+struct Blind(Arc<dyn Node>);
+
+#[async_trait::async_trait]
+impl Node for Blind {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, NodeError> {
+        match method {
+            "Filecoin.GetActorEventsRaw" => Err(NodeError::Refused { code: 1, message: "no index".into() }),
+            _ => self.0.request(method, params).await,
+        }
+    }
 }
 
 /// A signed proposal can be published until the deal would have to begin, whatever its holder says.
@@ -352,6 +379,12 @@ async fn what_was_refused_is_offered_again_on_the_same_terms() {
     agreement::make(&node, &sender, &home, &longer, &Silent).await.unwrap_err();
     let both = escrow().await;
     assert!(both > paid.clone() * 2, "{both} and {paid}");
+
+    // The limit is for both.
+    let longest = Order { duration: HALF_A_YEAR + 2 * 2_880, limit: Some(both.clone()), ..order.clone() };
+    let dear = agreement::make(&node, &sender, &home, &longest, &Silent).await;
+    assert!(matches!(dear, Err(AgreementError::TooDear { .. })), "{dear:?}");
+    assert_eq!(escrow().await, both);
 
     other.conduct(&devnet, taking(Taking::Deals)).await;
     let done = agreement::make(&node, &sender, &home, &longer, &Silent).await.unwrap();
