@@ -198,7 +198,9 @@ fn tick(chain: &mut Chain, inbox: &mpsc::Receiver<Order>, interval: Option<Durat
 /// Does something; if it panics, everything that it left half done is forgotten, and the chain goes on.
 fn guarded(chain: &mut Chain, job: impl FnOnce(&mut Chain)) {
     if std::panic::catch_unwind(AssertUnwindSafe(|| job(chain))).is_err() {
-        tracing::error!("something that was asked of the chain panicked, which is a defect; nothing came of it");
+        tracing::error!(
+            "something that was asked of the chain panicked, which is a defect; what was not written yet is forgotten"
+        );
         chain.store.discard();
     }
 }

@@ -27,6 +27,7 @@ mod uploads;
 mod tests;
 
 use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -328,8 +329,11 @@ impl Duties for Providers {
 
     fn act(&mut self, ledger: &mut dyn Ledger) -> Result<()> {
         for provider in &mut self.all {
-            if let Err(e) = provider.act(ledger) {
-                tracing::warn!("provider {}: {e:#}", provider.shop.index);
+            // One that panics keeps no other from acting.
+            match catch_unwind(AssertUnwindSafe(|| provider.act(ledger))) {
+                Ok(Ok(())) => {}
+                Ok(Err(e)) => tracing::warn!("provider {}: {e:#}", provider.shop.index),
+                Err(_) => tracing::error!("provider {} panicked, which is a defect", provider.shop.index),
             }
         }
         Ok(())

@@ -162,9 +162,13 @@ impl Chain {
             vm.cron()?;
             parent_state = vm.flush()?;
         }
-        let acted = self.with_duties(|duties, chain| duties.act(&mut Ledger::acting(chain, epoch, parent_state)));
-        if let Some(Err(e)) = acted {
-            tracing::warn!("a duty at epoch {epoch} failed: {e:#}");
+        let act =
+            |duties: &mut dyn Duties, chain: &mut Self| duties.act(&mut Ledger::acting(chain, epoch, parent_state));
+        // Time goes on whatever they do: a tipset that waited for them would wait for ever.
+        match catch_unwind(AssertUnwindSafe(|| self.with_duties(act))) {
+            Ok(Some(Err(e))) => tracing::warn!("a duty at epoch {epoch} failed: {e:#}"),
+            Ok(_) => {}
+            Err(_) => tracing::error!("a duty at epoch {epoch} panicked, which is a defect"),
         }
 
         let mut made = Making::default();

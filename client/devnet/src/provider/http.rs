@@ -44,7 +44,7 @@ pub struct Front {
 }
 
 /// How long the end of a server is waited for: until its port is free.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running server; it ends when this is dropped, and the shop is closed with it.
 pub struct Server {

@@ -12,6 +12,8 @@ use bauta_client::network::Network;
 use bauta_client::node::{Node, NodeError, ProviderSettings, Taking, Telling};
 use bauta_client::piece::PieceInfo;
 use bauta_client::sender::{SendError, Sender, Silent, Slips};
+use bauta_client::wallet::Key;
+use bauta_devnet::Devnet;
 use bauta_devnet::genesis::account_key;
 use fvm_ipld_encoding::RawBytes;
 use fvm_shared::address::Address;
@@ -288,17 +290,33 @@ async fn what_a_deal_costs_is_signed_and_how_it_goes_is_compared_with_the_chain(
     sound(&devnet).await;
 }
 
-/// What a provider says of a deal is where to look for it, and no more: one that is on the chain is not paid for again.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deal_that_its_provider_denies_is_found_on_the_chain() {
+/// Two providers, and somebody who wants to store something.
+struct Street {
+    devnet: Devnet,
+    client: Key,
+    shop: Shop,
+    other: Shop,
+    node: Arc<dyn Node>,
+    sender: Sender,
+    home: Home,
+    folder: tempfile::TempDir,
+}
+
+async fn street() -> Street {
     let devnet = devnet(None, 2).await;
     let client = account_key(0);
-    let shop = Shop::of(&devnet, 0, &client).await;
-    let other = Shop::of(&devnet, 1, &client).await;
+    let (shop, other) = (Shop::of(&devnet, 0, &client).await, Shop::of(&devnet, 1, &client).await);
     let node = devnet.node();
     let sender = Sender::new(node.clone(), client.clone(), Network::Local);
     let folder = tempfile::tempdir().unwrap();
     let home = Home::at(folder.path());
+    Street { devnet, client, shop, other, node, sender, home, folder }
+}
+
+/// What a provider says of a deal is where to look for it, and no more: one that is on the chain is not paid for again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_that_its_provider_denies_is_found_on_the_chain() {
+    let Street { devnet, client, shop, other, node, sender, folder, home } = street().await;
     let order = order(shop.store(&bytes(31, 3_000), None).await, &other, &shop);
     let first = agreement::make(&node, &sender, &home, &order, &Silent).await.unwrap();
     let escrow = || async { node.market_balance(&client.address()).await.unwrap().escrow };
@@ -357,14 +375,7 @@ impl Node for Blind {
 /// A signed proposal can be published until the deal would have to begin, whatever its holder says.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_refused_is_offered_again_on_the_same_terms() {
-    let devnet = devnet(None, 2).await;
-    let client = account_key(0);
-    let shop = Shop::of(&devnet, 0, &client).await;
-    let other = Shop::of(&devnet, 1, &client).await;
-    let node = devnet.node();
-    let sender = Sender::new(node.clone(), client.clone(), Network::Local);
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::at(folder.path());
+    let Street { devnet, client, shop, other, node, sender, home, .. } = street().await;
     let order = order(shop.store(&bytes(32, 3_000), None).await, &other, &shop);
     let taking = |taking| ProviderSettings { taking: Some(taking), ..ProviderSettings::default() };
     let escrow = || async { node.market_balance(&client.address()).await.unwrap().escrow };

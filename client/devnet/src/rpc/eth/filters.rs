@@ -71,7 +71,7 @@ impl Filters {
     pub fn go_back(&mut self, head: ChainEpoch) {
         for (_, collects) in self.by_id.values_mut() {
             match collects {
-                Collects::Logs { from, next, .. } => *next = (*next).min(head.max(*from)),
+                Collects::Logs { from, next, .. } => *next = (*next).min((head + 1).max(*from)),
                 Collects::Blocks { next } => *next = (*next).min(head),
                 Collects::Transactions(_) => {}
             }

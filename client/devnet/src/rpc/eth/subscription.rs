@@ -127,7 +127,7 @@ async fn follow(
     loop {
         let head = *heads.borrow_and_update();
         // Where the chain has gone back, what comes next is told.
-        next = next.min(head);
+        next = next.min(head + 1);
         if head <= next {
             if heads.changed().await.is_err() {
                 return Ok(());
