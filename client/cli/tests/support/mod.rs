@@ -316,6 +316,13 @@ pub fn ended(child: &mut Child) -> i32 {
     }
 }
 
+/// Whether this process, and so those that it starts, ignore a signal.
+pub fn is_ignored(signal: u32) -> bool {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = text.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 /// Waits until an interruption does not kill a process any more: it has a handler for it. Also where it has ended before.
 pub fn wait_until_interruptible(child: &mut Child) {
     let status = format!("/proc/{}/status", child.id());
