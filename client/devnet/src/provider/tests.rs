@@ -118,8 +118,10 @@ async fn the_recorded_exchange() {
         assert_eq!(answered, expected, "{}", expected["name"]);
     }
     let job = |name: &str| shop.lock().jobs[name].clone();
-    for _ in 0..400 {
-        if job("01ARZ3NDEKTSV4RRFFQ69G5FAX").stage == Stage::Stored {
+    let uploads = || std::fs::read_dir(folder.path().join("uploads")).unwrap().count();
+    // The chunks of the last upload are put together, and then forgotten, after its answer.
+    for _ in 0..1200 {
+        if job("01ARZ3NDEKTSV4RRFFQ69G5FAX").stage == Stage::Stored && uploads() == 0 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
@@ -132,7 +134,7 @@ async fn the_recorded_exchange() {
     // Nothing that was refused left anything behind.
     assert_eq!(std::fs::read_dir(shop.pieces.folder()).unwrap().count(), 1);
     assert_eq!(shop.lock().jobs.len(), 2);
-    assert_eq!(std::fs::read_dir(folder.path().join("uploads")).unwrap().count(), 0);
+    assert_eq!(uploads(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
