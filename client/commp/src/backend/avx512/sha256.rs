@@ -2,7 +2,9 @@
 //!
 //! A set alone waits for its own results (100 cycles a node), so several are interleaved: two while the message is scheduled,
 //! three in the padding block, which has a constant schedule; more would not fit the 32 registers. The loops stay rolled at
-//! sixteen rounds, which fit the instruction cache. The schedule is advanced between the rounds that use it.
+//! sixteen rounds, which fit the instruction cache. The schedule is advanced between the rounds that use it. Its words lie in
+//! memory, where only [`word!`] and [`put_word!`] reach them: else the compiler keeps some in registers for later, for which it
+//! has none left, and moves them to the stack and back (a fifth of the time on a Zen 5).
 
 use core::arch::asm;
 use core::arch::x86_64::*;
@@ -83,38 +85,72 @@ pub(super) unsafe fn round<const N: usize>(states: &mut [State; N], r: usize, kw
     }
 }
 
-/// Replaces word i of the schedule by word i + 16.
+/// Reads a word of a message just here.
+macro_rules! word {
+    ($message:expr, $i:expr) => {{
+        let word: V;
+        asm!(
+            "vmovdqa64 {0}, zmmword ptr [{1} + {2}]",
+            out(zmm_reg) word,
+            in(reg) $message,
+            const 64 * (($i) % 16),
+            options(readonly, nostack, preserves_flags)
+        );
+        word
+    }};
+}
+
+/// Writes a word of a message just here.
+macro_rules! put_word {
+    ($message:expr, $i:expr, $word:expr) => {
+        asm!(
+            "vmovdqa64 zmmword ptr [{1} + {2}], {0}",
+            in(zmm_reg) $word,
+            in(reg) $message,
+            const 64 * (($i) % 16),
+            options(nostack, preserves_flags)
+        )
+    };
+}
+
+/// Says what word i + 16 of the schedule is.
 ///
 /// # Safety
 ///
 /// The CPU has AVX-512 F.
 #[inline(always)]
-pub(super) unsafe fn advance(w: &mut Message, i: usize) {
-    let (w1, w14) = (w[(i + 1) % 16], w[(i + 14) % 16]);
+unsafe fn scheduled(w0: V, w1: V, w9: V, w14: V) -> V {
     let s0 = xor3(_mm512_ror_epi32::<7>(w1), _mm512_ror_epi32::<18>(w1), _mm512_srli_epi32::<3>(w1));
     let s1 = xor3(_mm512_ror_epi32::<17>(w14), _mm512_ror_epi32::<19>(w14), _mm512_srli_epi32::<10>(w14));
-    w[i] = add(add(w[i], s0), add(w[(i + 9) % 16], s1));
+    add(add(w0, s0), add(w9, s1))
 }
 
-/// Compresses the message block of N sets. Destroys the messages.
+/// Compresses a message block of N sets: the first of each message, or one that goes on from the states. Destroys the messages.
 ///
 /// # Safety
 ///
-/// The CPU has AVX-512 F and BW; the pointers are good for N states and N messages, which may overlap: all messages are read first.
+/// The CPU has AVX-512 F and BW; the pointers are good for N states and N messages, which may overlap where it is the first: all messages
+/// are read before.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw")]
-unsafe fn message_phase<const N: usize>(states: *mut State, messages: *mut [Message; N]) {
-    let w = &mut *messages;
-    let mut s: [State; N] = [core::array::from_fn(|k| splat(IV[k])); N];
+pub(super) unsafe fn compress<const N: usize, const FIRST: bool>(states: *mut State, messages: *mut Message) {
+    let before = |l: usize, k: usize| if FIRST { splat(IV[k]) } else { (*states.add(l))[k] };
+    let w: [*mut Message; N] = core::array::from_fn(|l| messages.add(l));
+    let mut s: [State; N] = core::array::from_fn(|l| core::array::from_fn(|k| before(l, k)));
+    // The two newest words are needed soonest; they have registers.
+    let mut newest: [[V; 2]; N] = core::array::from_fn(|l| [word!(w[l], 14), word!(w[l], 15)]);
     let mut k = K.as_ptr();
     let last = k.add(48);
     while k != last {
         macro_rules! step {
             ($i:literal) => {
-                let kw = core::array::from_fn(|l| add(w[l][$i], splat(*k.add($i))));
+                let now: [V; N] = core::array::from_fn(|l| word!(w[l], $i));
+                let kw = core::array::from_fn(|l| add(now[l], splat(*k.add($i))));
                 round::<N>(&mut s, $i, kw);
                 for l in 0..N {
-                    advance(&mut w[l], $i);
+                    let new = scheduled(now[l], word!(w[l], $i + 1), word!(w[l], $i + 9), newest[l][$i % 2]);
+                    newest[l][$i % 2] = new;
+                    put_word!(w[l], $i, new);
                 }
             };
         }
@@ -125,15 +161,14 @@ unsafe fn message_phase<const N: usize>(states: *mut State, messages: *mut [Mess
     }
     macro_rules! step {
         ($i:literal) => {
-            let kw = core::array::from_fn(|l| add(w[l][$i], splat(*k.add($i))));
+            let kw = core::array::from_fn(|l| add(word!(w[l], $i), splat(*k.add($i))));
             round::<N>(&mut s, $i, kw);
         };
     }
     sixteen!(step);
     for l in 0..N {
-        let state = &mut *states.add(l);
         for k in 0..8 {
-            state[k] = add(s[l][k], splat(IV[k]));
+            (*states.add(l))[k] = add(s[l][k], before(l, k));
         }
     }
 }
@@ -178,19 +213,19 @@ pub(super) unsafe fn hash(states: *mut State, messages: *mut Message, sets: usiz
     let mut i = 0;
     while sets - i >= SETS {
         for two in [i, i + 2, i + 4] {
-            message_phase::<2>(states.add(two), messages.add(two).cast());
+            compress::<2, true>(states.add(two), messages.add(two));
         }
         padding_phase::<3>(states.add(i));
         padding_phase::<3>(states.add(i + 3));
         i += SETS;
     }
     while sets - i >= 2 {
-        message_phase::<2>(states.add(i), messages.add(i).cast());
+        compress::<2, true>(states.add(i), messages.add(i));
         padding_phase::<2>(states.add(i));
         i += 2;
     }
     if sets > i {
-        message_phase::<1>(states.add(i), messages.add(i).cast());
+        compress::<1, true>(states.add(i), messages.add(i));
         padding_phase::<1>(states.add(i));
     }
 }

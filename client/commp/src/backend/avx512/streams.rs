@@ -2,9 +2,9 @@
 
 use core::arch::x86_64::*;
 
-use super::super::constants::{IV, K};
+use super::super::constants::IV;
 use super::lanes::{load_from, store};
-use super::sha256::{Message, State, V, add, advance, round, splat};
+use super::sha256::{Message, State, V, compress, splat};
 use crate::streams::{STAGE, STREAMS};
 
 /// Sets that are interleaved.
@@ -13,46 +13,6 @@ const SETS: usize = STREAMS / 16;
 /// Bytes between two lanes of the stage. Messages lie a power of two apart, and thirty-two such streams would fight for the same
 /// lines of the cache; a part of each is copied to where they do not.
 const STRIDE: usize = STAGE + 64;
-
-/// Compresses one block of each message. Destroys the block.
-///
-/// # Safety
-///
-/// The CPU has AVX-512 F and BW.
-#[inline(never)]
-#[target_feature(enable = "avx512f,avx512bw")]
-unsafe fn compress(states: &mut [State; SETS], w: &mut [Message; SETS]) {
-    let mut s = *states;
-    let mut k = K.as_ptr();
-    let last = k.add(48);
-    while k != last {
-        macro_rules! step {
-            ($i:literal) => {
-                let kw = core::array::from_fn(|l| add(w[l][$i], splat(*k.add($i))));
-                round::<SETS>(&mut s, $i, kw);
-                for l in 0..SETS {
-                    advance(&mut w[l], $i);
-                }
-            };
-        }
-        sixteen!(step);
-        k = k.add(16);
-        // Keeps the loop rolled.
-        core::hint::black_box(());
-    }
-    macro_rules! step {
-        ($i:literal) => {
-            let kw = core::array::from_fn(|l| add(w[l][$i], splat(*k.add($i))));
-            round::<SETS>(&mut s, $i, kw);
-        };
-    }
-    sixteen!(step);
-    for l in 0..SETS {
-        for k in 0..8 {
-            states[l][k] = add(s[l][k], states[l][k]);
-        }
-    }
-}
 
 /// # Safety
 ///
@@ -76,7 +36,7 @@ pub(super) unsafe fn hash(messages: &[*const u8; STREAMS], size: usize, digests:
             for l in 0..SETS {
                 load_from(stage.add(16 * l * STRIDE + 64 * i), STRIDE, &mut blocks[l]);
             }
-            compress(&mut states, &mut blocks);
+            compress::<SETS, false>(states.as_mut_ptr(), blocks.as_mut_ptr());
         }
         at += STAGE;
     }
@@ -89,7 +49,7 @@ pub(super) unsafe fn hash(messages: &[*const u8; STREAMS], size: usize, digests:
         _ => 0,
     };
     blocks = [core::array::from_fn(|k| splat(word(k))); SETS];
-    compress(&mut states, &mut blocks);
+    compress::<SETS, false>(states.as_mut_ptr(), blocks.as_mut_ptr());
     for l in 0..SETS {
         store(&states[l], digests.as_mut_ptr().add(16 * l).cast());
     }
