@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::actor::contract;
 use crate::address::EthAddress;
-use crate::home::{FileError, Home, read_private, remove};
+use crate::home::{FileError, Home, MAX_PRIVATE, read_note, remove};
 use crate::message::draft;
 use crate::message::eth::{ADDRESS_MANAGER, CREATE_EXTERNAL, created_by, params};
 use crate::network::Network;
@@ -91,12 +91,14 @@ impl Deployment {
 
     /// Whether one was begun and not finished.
     pub fn is_pending(&self) -> Result<bool, FileError> {
-        Ok(self.noted().is_some() || !self.begun()?.is_empty())
+        Ok(self.noted()?.is_some() || !self.begun()?.is_empty())
     }
 
-    fn noted(&self) -> Option<Slip> {
-        let noted: Noted = serde_json::from_slice(&read_private(&self.noted).ok()?).ok()?;
-        (noted.form == FORM).then_some(noted.slip)
+    fn noted(&self) -> Result<Option<Slip>, FileError> {
+        read_note(&self.noted, MAX_PRIVATE, |text| {
+            let noted: Noted = serde_json::from_slice(text).ok()?;
+            (noted.form == FORM).then_some(noted.slip)
+        })
     }
 
     /// Whoever has signed them: it is one contract for the network.
@@ -110,7 +112,7 @@ impl Deployment {
     /// Errors: NoSlips: the sender does not write its messages down; as [`Sender::send`].
     pub async fn run(&self, sender: &Sender, watch: &dyn Watch) -> Result<Deployed, DeployError> {
         sender.slips().ok_or(SendError::NoSlips)?;
-        if let Some(slip) = self.noted() {
+        if let Some(slip) = self.noted()? {
             sender.adopt(&Self::call(), slip)?;
             remove(&self.noted)?;
         }

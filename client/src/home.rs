@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 pub use config::{Config, ConfigError, NetworkConfig};
 pub use files::{
-    FileError, create_private, create_private_folder, is_unfinished, read_private, read_private_up_to, remove,
-    replace_private, sweep, write_public,
+    FileError, MAX_PRIVATE, create_private, create_private_folder, is_unfinished, read_note, read_private,
+    read_private_up_to, remove, replace_private, sweep, write_public,
 };
 pub use lock::Lock;
 use sha2::{Digest, Sha256};

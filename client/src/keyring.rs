@@ -4,11 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-pub use age::secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::crypt::{self, Identity};
 use crate::home::{FileError, Home, create_private, read_private, replace_private};
+pub use crate::passphrase::SecretString;
+use crate::passphrase::{Closed, lock, unlock};
 
 /// How an age file begins; an identity file cannot.
 const AGE_MAGIC: &[u8] = b"age-encryption.org/";
@@ -28,6 +29,14 @@ pub enum KeyringError {
     /// The passphrase is not the one, or the file is damaged.
     #[error("the passphrase does not open {0}")]
     WrongPassphrase(PathBuf),
+    /// A guess costs more than is opened.
+    #[error("{path}: {why}")]
+    TooCostly {
+        /// Which file.
+        path: PathBuf,
+        /// How much.
+        why: String,
+    },
     /// Its contents.
     #[error("{path}: {why}")]
     Contents {
@@ -82,9 +91,10 @@ impl Keyring {
         let contents = self.read()?;
         let text = if contents.starts_with(AGE_MAGIC) {
             let passphrase = passphrase.ok_or_else(|| KeyringError::Locked(self.path.clone()))?;
-            let identity = age::scrypt::Identity::new(passphrase.clone());
-            let opened = age::decrypt(&identity, &contents);
-            Zeroizing::new(opened.map_err(|_| KeyringError::WrongPassphrase(self.path.clone()))?)
+            unlock(&contents, passphrase).map_err(|closed| match closed {
+                Closed::Wrong => KeyringError::WrongPassphrase(self.path.clone()),
+                Closed::TooCostly(_) => KeyringError::TooCostly { path: self.path.clone(), why: closed.to_string() },
+            })?
         } else {
             contents
         };
@@ -111,8 +121,7 @@ impl Keyring {
         match passphrase {
             None => write(&self.path, text.as_bytes())?,
             Some(passphrase) => {
-                let recipient = age::scrypt::Recipient::new(passphrase.clone());
-                let locked = age::encrypt(&recipient, text.as_bytes());
+                let locked = lock(text.as_bytes(), passphrase, None);
                 write(&self.path, &locked.map_err(|e| KeyringError::Encrypt(e.to_string()))?)?;
             }
         }

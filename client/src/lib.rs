@@ -109,6 +109,9 @@ pub mod address;
 pub mod message;
 
 #[cfg(not(target_arch = "wasm32"))]
+mod passphrase;
+
+#[cfg(not(target_arch = "wasm32"))]
 pub mod wallet;
 
 #[cfg(not(target_arch = "wasm32"))]

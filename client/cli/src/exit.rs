@@ -297,7 +297,7 @@ fn agreement(error: &AgreementError) -> Exit {
 
 fn deal(error: &DealError) -> Exit {
     match error {
-        DealError::Unreachable { .. } | DealError::TooSlow { .. } => Exit::Network,
+        DealError::Unreachable { .. } | DealError::TooSlow { .. } | DealError::Drips { .. } => Exit::Network,
         DealError::WrongBytes { .. } | DealError::Forged { .. } | DealError::Malformed { .. } => Exit::Corrupt,
         _ => Exit::Failed,
     }

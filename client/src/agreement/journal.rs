@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Order;
 use crate::deal::DealId;
 use crate::deal::market::DealProposal;
-use crate::home::{FileError, create_private_folder, read_private, remove, replace_private};
+use crate::home::{FileError, MAX_PRIVATE, create_private_folder, read_note, remove, replace_private};
 
 /// The version of the journal's form; another one is not read.
 const FORM: u64 = 1;
@@ -53,13 +53,11 @@ pub fn name(client: &Address, order: &Order) -> String {
     hex::encode(&hash.finalize()[..16])
 }
 
-/// Reads an agreement; `None` if there is none, or it was written by another version.
+/// Reads an agreement, if there is one.
+///
+/// Errors: Damaged: there is one, and nobody knows its terms.
 pub fn load(folder: &Path, name: &str) -> Result<Option<Agreement>, FileError> {
-    match read_private(&path(folder, name)) {
-        Ok(text) => Ok(parse(&text)),
-        Err(FileError::Missing(_)) => Ok(None),
-        Err(other) => Err(other),
-    }
+    read_note(&path(folder, name), MAX_PRIVATE, parse)
 }
 
 /// Reads the agreements beside this one.

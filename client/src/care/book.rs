@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::address::{self, Prefix};
-use crate::home::{FileError, Home, read_private, replace_private};
+use crate::home::{FileError, Home, MAX_PRIVATE, read_note, replace_private};
 use crate::network::Network;
 use crate::store::{DealEntry, DealProgress};
 
@@ -107,13 +107,11 @@ impl Book {
         Self { folder: home.journals(network.name()).join("kept").join(tag) }
     }
 
-    /// Reads what is remembered; nothing where nothing is, or where the file is none of ours.
+    /// Reads what is remembered; nothing where nothing is.
+    ///
+    /// Errors: Damaged: without the deals that are in it they would be made once more.
     pub fn load(&self, piece_cid: &Cid) -> Result<Kept, FileError> {
-        match read_private(&self.file(piece_cid)) {
-            Ok(text) => Ok(Kept::from_json(&text).unwrap_or_default()),
-            Err(FileError::Missing(_)) => Ok(Kept::default()),
-            Err(other) => Err(other),
-        }
+        Ok(read_note(&self.file(piece_cid), MAX_PRIVATE, Kept::from_json)?.unwrap_or_default())
     }
 
     /// Writes it, whole or not at all.
@@ -187,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn it_comes_back_as_it_was_and_half_of_it_is_nothing() {
+    fn it_comes_back_as_it_was_and_half_of_it_is_not_taken_for_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
         let book = Book::of(&home, &Network::Local, "local a");
@@ -204,7 +202,7 @@ mod tests {
 
         let text = std::fs::read(book.file(&piece)).unwrap();
         replace_private(&book.file(&piece), &text[..text.len() / 2]).unwrap();
-        assert_eq!(book.load(&piece).unwrap(), Kept::default());
+        assert!(matches!(book.load(&piece), Err(FileError::Damaged(_))));
     }
 
     #[test]

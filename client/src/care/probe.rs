@@ -15,6 +15,9 @@ use crate::piece::{Engine, KEPT_NODE, PieceInfo};
 const PATIENCE: Timeouts = Timeouts { connect: Duration::from_secs(5), idle: Duration::from_secs(10) };
 /// Random parts that are looked at, about a MiB each.
 const PARTS: usize = 2;
+/// How long an answer may take, and how much longer by what comes: who sends just enough not to be left holds nobody up.
+const ANSWER: Duration = Duration::from_secs(120);
+const SLOWEST: u64 = 64 << 10;
 /// The largest piece that is fetched whole where nothing else shows what it is, in bytes. Of larger ones, that they are offered has to do.
 const WHOLE: u64 = 64 << 20;
 
@@ -30,7 +33,11 @@ pub(super) async fn probe(
     let Source::Provider { url, .. } = source else {
         return Ok(Served::Silent("nobody knows where it serves".into()));
     };
-    match ask(source, url, piece, root, trees).await {
+    let patience = ANSWER + Duration::from_secs(piece.payload_size.min(WHOLE) / SLOWEST);
+    let Ok(asked) = tokio::time::timeout(patience, ask(source, url, piece, root, trees)).await else {
+        return Ok(Served::Silent(format!("it has not shown the piece within {} seconds", patience.as_secs())));
+    };
+    match asked {
         Ok(verified) => Ok(Served::Right { verified }),
         Err(CheckError::Home(error)) => Err(error),
         // That our disk is full is not the provider's fault.

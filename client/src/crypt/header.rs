@@ -129,12 +129,15 @@ fn read_line(input: &mut impl Read, text: &mut Vec<u8>) -> Result<(), Error> {
     loop {
         input.read_exact(&mut byte)?;
         text.push(byte[0]);
+        // Not worth reading on: an absurd header (of empty lines, too), or no age file at all.
+        if text.len() > MAX_HEADER {
+            return Err(TOO_LARGE);
+        }
         if byte == *b"\n" {
             return Ok(());
         }
-        if text.len() > MAX_HEADER || (text.len() == VERSION_LINE.len() && !text.starts_with(&VERSION_LINE[..19])) {
-            // Not worth reading on: no age file at all, or one with an absurd header.
-            return if text.len() > MAX_HEADER { Err(TOO_LARGE) } else { Err(wrong_version(text)) };
+        if text.len() == VERSION_LINE.len() && !text.starts_with(&VERSION_LINE[..19]) {
+            return Err(wrong_version(text));
         }
     }
 }

@@ -222,6 +222,27 @@ fn wraps_carry_the_key_and_nothing_else_opens_them() {
 }
 
 #[test]
+fn a_header_has_an_end_whatever_its_lines_are() {
+    for line in ["\n", "-> X25519 \n", "AAAA\n"] {
+        let endless = Read::chain(&b"age-encryption.org/v1\n"[..], Lines(line.as_bytes(), 0));
+        assert!(matches!(open(endless, &Identity::generate()), Err(Error::TooLarge { .. })), "{line:?}");
+    }
+}
+
+/// The same line for ever.
+struct Lines(&'static [u8], usize);
+
+impl Read for Lines {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        for byte in &mut *bytes {
+            *byte = self.0[self.1];
+            self.1 = (self.1 + 1) % self.0.len();
+        }
+        Ok(bytes.len())
+    }
+}
+
+#[test]
 fn secrets_are_not_printed() {
     let identity = Identity::generate();
     let secret = identity.to_file().lines().last().unwrap().to_string();

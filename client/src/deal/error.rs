@@ -123,6 +123,14 @@ pub enum DealError {
         /// How long we asked.
         patience: Duration,
     },
+    /// What it sends comes so slowly that it never ends.
+    #[error("{provider} sends less than {least} bytes a second")]
+    Drips {
+        /// Who.
+        provider: String,
+        /// What has to come, in bytes a second.
+        least: u64,
+    },
     /// It fetches what it stores.
     #[error("{provider} takes no uploads for such deals: it fetches pieces from a URL")]
     NoUpload {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -22,6 +22,36 @@ const MAX_REDIRECTS: usize = 3;
 /// Connections that may break during one piece, each after having brought something.
 const MAX_BREAKS: u32 = 8;
 
+/// What has to come, in bytes a second: less is no slow line any more, but somebody who holds others up.
+const LEAST: u64 = 2 << 10;
+/// Silences of the longest kind over which that is counted.
+const SILENCES: u32 = 3;
+
+/// How fast an answer comes.
+struct Pace {
+    over: Duration,
+    since: Instant,
+    came: u64,
+}
+
+impl Pace {
+    fn new(idle: Duration) -> Self {
+        Self { over: idle * SILENCES, since: Instant::now(), came: 0 }
+    }
+
+    /// Counts what came; false once it was too little for too long.
+    fn keeps_up(&mut self, bytes: usize) -> bool {
+        self.came += bytes as u64;
+        let took = self.since.elapsed();
+        if took < self.over {
+            return true;
+        }
+        let enough = self.came as f64 >= took.as_secs_f64() * LEAST as f64;
+        (self.since, self.came) = (Instant::now(), 0);
+        enough
+    }
+}
+
 /// The path of a piece below a provider's URL.
 pub fn piece_path(piece: &PieceInfo) -> String {
     format!("/piece/{}", piece_cid_v2(piece))
@@ -31,6 +61,7 @@ pub fn piece_path(piece: &PieceInfo) -> String {
 pub struct Retrieval {
     url: Url,
     http: Client,
+    idle: Duration,
 }
 
 /// Whether a URL names a host that only this machine or its network can mean.
@@ -65,7 +96,7 @@ impl Retrieval {
         let http = Client::builder().connect_timeout(timeouts.connect).read_timeout(timeouts.idle).redirect(redirects);
         let url = base_url(url)?;
         let why = |error: reqwest::Error| DealError::Unreachable { provider: "HTTP".into(), why: innermost(&error) };
-        Ok(Self { url, http: http.build().map_err(why)? })
+        Ok(Self { url, http: http.build().map_err(why)?, idle: timeouts.idle })
     }
 
     /// Whether the piece is served. Not proven by anything but the answer.
@@ -91,7 +122,7 @@ impl Retrieval {
     /// Reads some bytes of a piece. They are not verified: whoever asks has to check them, as a CAR's blocks can be.
     ///
     /// Errors: [`DealError::Malformed`] where other bytes than these are announced or come; [`DealError::NoRanges`] where all of them would
-    /// come; [`DealError::Unreachable`] where the connection ends before.
+    /// come; [`DealError::Unreachable`] where the connection ends before; [`DealError::Drips`].
     pub async fn read_range(&self, piece: &PieceInfo, range: Range<u64>) -> Result<Vec<u8>, DealError> {
         let wanted = range.end.saturating_sub(range.start);
         if wanted == 0 {
@@ -109,7 +140,8 @@ impl Retrieval {
             return Err(self.malformed(format!("{length} bytes are announced instead of {wanted}")));
         }
         let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+        let mut pace = Pace::new(self.idle);
+        while let Some(chunk) = self.next_of(&mut response, &mut pace).await? {
             if bytes.len() as u64 + chunk.len() as u64 > wanted {
                 return Err(self.malformed(format!("more than {wanted} bytes come")));
             }
@@ -169,13 +201,23 @@ impl Retrieval {
         if start > 0 {
             self.check_range(&response, start, None)?;
         }
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+        let mut pace = Pace::new(self.idle);
+        while let Some(chunk) = self.next_of(&mut response, &mut pace).await? {
             sink.take(chunk).await.map_err(|error| self.sink_error(error))?;
             if let Some(progress) = progress {
                 progress(sink.taken());
             }
         }
         Ok(())
+    }
+
+    /// The next bytes of an answer.
+    async fn next_of(&self, response: &mut Response, pace: &mut Pace) -> Result<Option<Bytes>, DealError> {
+        let chunk = response.chunk().await.map_err(|error| self.unreachable(&error))?;
+        match &chunk {
+            Some(chunk) if !pace.keeps_up(chunk.len()) => Err(DealError::Drips { provider: self.name(), least: LEAST }),
+            _ => Ok(chunk),
+        }
     }
 
     async fn request(

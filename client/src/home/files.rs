@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// How the names of files begin that are not in their place yet.
 const UNFINISHED: &str = ".bauta-";
 /// No secret of ours is longer.
-const MAX_PRIVATE: u64 = 1 << 20;
+pub const MAX_PRIVATE: u64 = 1 << 20;
 
 /// What went wrong with a file.
 #[derive(Debug, Error)]
@@ -41,6 +41,12 @@ pub enum FileError {
     /// A private file is longer than any of its kind.
     #[error("{0} is too long to be what it should be")]
     TooLong(PathBuf),
+    /// What it says is not understood: it was damaged, or another build wrote it.
+    #[error(
+        "{0} is damaged, or of another build: what it says was begun cannot be known. Use the build that wrote it; or move the file away, \
+         and what it was about begins anew"
+    )]
+    Damaged(PathBuf),
     /// Not a regular file.
     #[error("{0} is not a regular file")]
     NotAFile(PathBuf),
@@ -112,6 +118,17 @@ pub fn read_private_up_to(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, 
     // A file that grows under our hands must neither be read without end nor make the buffer move, leaving a copy of the secret behind.
     (&mut file).take(about.len()).read_to_end(&mut contents).map_err(|source| FileError::io(path, source))?;
     Ok(contents)
+}
+
+/// Reads a note of ours that `parse` understands, of at most so many bytes; none where there is no such file.
+///
+/// Errors: as [`read_private`] but for Missing; Damaged: a note that is not understood is none that says nothing.
+pub fn read_note<T>(path: &Path, most: u64, parse: impl FnOnce(&[u8]) -> Option<T>) -> Result<Option<T>, FileError> {
+    match read_private_up_to(path, most) {
+        Ok(text) => parse(&text).map(Some).ok_or_else(|| FileError::Damaged(path.to_path_buf())),
+        Err(FileError::Missing(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// Removes files of ours in a folder that processes which were killed have left: those that `chosen` chooses by name, older than this, and held by nobody.

@@ -56,8 +56,15 @@ fn files_are_private_and_whole() {
     assert!(matches!(read_private(folder.path()), Err(FileError::NotAFile(_))));
     replace_private(&path, &vec![0; (1 << 20) + 1]).expect("replaced");
     assert!(matches!(read_private(&path), Err(FileError::TooLong(_))));
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
+    replace_private(&path, b"7").expect("replaced");
+    assert_eq!(read_note(&path, 1, number).expect("read"), Some(7));
+    replace_private(&path, b"seven").expect("replaced");
+    assert!(matches!(read_note(&path, 5, number), Err(FileError::Damaged(_))));
+    assert!(matches!(read_note(&path, 4, number), Err(FileError::TooLong(_))));
     remove(&path).expect("removed");
     remove(&path).expect("gone already");
+    assert_eq!(read_note(&path, 1, number).expect("none"), None);
 
     // A file that was open to others is private once replaced.
     fs::write(&path, "old").expect("written");

@@ -6,7 +6,7 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::checkpoints::Note;
-use super::manifest::{self, Content, Entry, MAX_MANIFEST, MAX_PAYLOADS};
+use super::manifest::{self, Content, Entry, MAX_ENTRIES, MAX_MANIFEST, MAX_PAYLOADS};
 use super::pipeline::Pipeline;
 use super::platform::{identity_of, join, name_bytes, open_plain};
 use super::resume::{Left, Rest, Restored};
@@ -37,6 +37,9 @@ pub(super) fn pack_folder<W: Write + Seek>(
     // What is surely too large is said before anything is packed.
     if found.iter().map(|found| (found.path.len() + manifest::LEAST_ROW) as u64).sum::<u64>() > MAX_MANIFEST {
         return Err(manifest::too_large());
+    }
+    if found.len() > MAX_ENTRIES {
+        return Err(manifest::too_many());
     }
     let mut payloads = Payloads { twins: Twins::among(&found), ..Payloads::default() };
     let restored = Restored::of(left, root, &mut payloads);

@@ -3,8 +3,11 @@
 //! DAG-CBOR `[1, [[path, kind, mode, mtime_ms, size, payload | null, file key | null, link target | null]…]]`.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::io::{self, Write};
 
 use fvm_ipld_encoding::{from_slice, to_writer};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
 use zeroize::Zeroizing;
@@ -15,6 +18,8 @@ use crate::crypt::FileKey;
 
 /// Largest manifest read, in bytes: more than a million entries.
 pub(super) const MAX_MANIFEST: u64 = 512 << 20;
+/// Most entries: in memory one takes ten times what a hostile manifest can write it in.
+pub(super) const MAX_ENTRIES: usize = 4_000_000;
 /// Most payloads, so that no directory of the CAR has more than 1,000 of them.
 pub(super) const MAX_PAYLOADS: u64 = 1_000_000;
 
@@ -69,6 +74,11 @@ pub(super) fn too_large() -> Error {
     Error::TooLarge(format!("the manifest of a folder, all its names and links, has at most {MAX_MANIFEST} bytes"))
 }
 
+/// What is said of one with more entries than are read.
+pub(super) fn too_many() -> Error {
+    Error::TooLarge(format!("a folder holds at most {MAX_ENTRIES} files, folders and links"))
+}
+
 /// Writes a manifest; the entries must be sorted. What holds the keys is wiped, and does not move while it grows.
 pub(super) fn encode(entries: &[Entry]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(entries.iter().map(most_of).sum::<usize>() + HEAD));
@@ -109,38 +119,112 @@ fn row_of(entry: &Entry) -> RowOf<'_> {
 
 /// Reads a manifest and checks every rule: what passes can be unpacked without ever leaving the destination.
 ///
-/// Errors: [`Error::Corrupt`], [`Error::Unsupported`] for another version.
+/// Errors: [`Error::Corrupt`], [`Error::Unsupported`] for another version, [`Error::TooLarge`] for more than [`MAX_ENTRIES`].
 pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Error> {
     let bad = |why: &str| corrupt(format!("its manifest is malformed: {why}"));
-    let (version, _): (u64, serde::de::IgnoredAny) = from_slice(bytes).map_err(|_| bad("it is no list of entries"))?;
+    let (version, _): (u64, IgnoredAny) = from_slice(bytes).map_err(|_| bad("it is no list of entries"))?;
     if version != VERSION {
         return Err(Error::Unsupported(format!("version {version} of manifests is not supported")));
     }
-    let (_, rows): (u64, Vec<Row>) = from_slice(bytes).map_err(|_| bad("it is no list of entries"))?;
-    let mut entries = Vec::with_capacity(rows.len());
-    let mut directories = HashSet::new();
-    for row in rows {
-        let path = row.0.to_vec();
-        let named = |why: &str| bad(&format!("{:?}: {why}", String::from_utf8_lossy(&path)));
-        check_path(&path).map_err(named)?;
-        if entries.last().is_some_and(|last: &Entry| last.path >= path) {
-            return Err(named("it is not behind the entry before it"));
-        }
-        if let Some(at) = path.iter().rposition(|byte| *byte == b'/')
-            && !directories.contains(&path[..at])
-        {
-            return Err(named("it is not in a folder of the manifest"));
-        }
-        let entry = entry_of(row).map_err(named)?;
-        if matches!(entry.content, Content::Directory) {
-            directories.insert(entry.path.clone());
-        }
-        entries.push(entry);
-    }
-    if *encode(&entries) != bytes {
+    let (_, Checked(checked)): (u64, Checked) = from_slice(bytes).map_err(|_| bad("it is no list of entries"))?;
+    let entries = checked.map_err(|wrong| match wrong {
+        Wrong::TooMany => too_many(),
+        Wrong::Entry { path, why } => bad(&format!("{:?}: {why}", String::from_utf8_lossy(&path))),
+    })?;
+    let mut rest = Same(bytes);
+    if to_writer(&mut rest, &(VERSION, Rows(&entries))).is_err() || !rest.0.is_empty() {
         return Err(bad("it is not written in its one form"));
     }
     Ok(entries)
+}
+
+/// What is wrong with the rows of a manifest.
+enum Wrong {
+    TooMany,
+    Entry { path: Vec<u8>, why: &'static str },
+}
+
+/// Rows that were checked as they were read: together they would need as much memory again.
+struct Checked(Result<Vec<Entry>, Wrong>);
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Reading)
+    }
+}
+
+struct Reading;
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Checked;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of entries")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Checked, A::Error> {
+        let mut listing = Listing::default();
+        while let Some(row) = rows.next_element::<Row>()? {
+            if let Err(wrong) = listing.add(row) {
+                while rows.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(Checked(Err(wrong)));
+            }
+        }
+        Ok(Checked(Ok(listing.entries)))
+    }
+}
+
+/// Entries that follow one another, each in a folder that is there.
+#[derive(Default)]
+struct Listing {
+    entries: Vec<Entry>,
+    directories: HashSet<Vec<u8>>,
+}
+
+impl Listing {
+    fn add(&mut self, row: Row) -> Result<(), Wrong> {
+        if self.entries.len() == MAX_ENTRIES {
+            return Err(Wrong::TooMany);
+        }
+        let path = row.0.to_vec();
+        match self.checked(&path, row) {
+            Ok(entry) => {
+                if matches!(entry.content, Content::Directory) {
+                    self.directories.insert(path);
+                }
+                self.entries.push(entry);
+                Ok(())
+            }
+            Err(why) => Err(Wrong::Entry { path, why }),
+        }
+    }
+
+    fn checked(&self, path: &[u8], row: Row) -> Result<Entry, &'static str> {
+        check_path(path)?;
+        if self.entries.last().is_some_and(|last| *last.path >= *path) {
+            return Err("it is not behind the entry before it");
+        }
+        if let Some(at) = path.iter().rposition(|byte| *byte == b'/')
+            && !self.directories.contains(&path[..at])
+        {
+            return Err("it is not in a folder of the manifest");
+        }
+        entry_of(row)
+    }
+}
+
+/// Takes only what is the same as the bytes that are left.
+struct Same<'a>(&'a [u8]);
+
+impl Write for Same<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Checks that a path is relative and made of names only.

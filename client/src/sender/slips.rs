@@ -12,7 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
 use super::Call;
-use crate::home::{FileError, Home, Lock, create_private_folder, read_private, remove, replace_private, sweep};
+use crate::home::{
+    FileError, Home, Lock, MAX_PRIVATE, create_private_folder, read_note, remove, replace_private, sweep,
+};
 use crate::message::{Message, SignedMessage};
 use crate::network::Network;
 use crate::node::{Node, NodeError, chain_name};
@@ -110,13 +112,11 @@ impl Slips {
         Lock::wait(&self.folder.join(format!("nonce-{}{LOCK}", hex::encode(from.to_bytes()))), PATIENCE).await
     }
 
-    /// Reads a slip; none where there is none, or it is none of ours.
+    /// Reads a slip, if there is one.
+    ///
+    /// Errors: Damaged: there is one, and nobody knows which message it holds.
     pub(super) fn read(&self, name: &str) -> Result<Option<Slip>, FileError> {
-        match read_private(&self.path(name)) {
-            Ok(text) => Ok(parse(&text)),
-            Err(FileError::Missing(_)) => Ok(None),
-            Err(other) => Err(other),
-        }
+        read_note(&self.path(name), MAX_PRIVATE, parse)
     }
 
     /// Writes a slip, whole or not at all.

@@ -18,7 +18,7 @@ use crate::address::{self, Prefix};
 use crate::deal::DealId;
 use crate::deal::INCOMING;
 use crate::home::{
-    FileError, create_private_folder, is_unfinished, read_private, read_private_up_to, remove, replace_private, sweep,
+    FileError, MAX_PRIVATE, create_private_folder, is_unfinished, read_note, remove, replace_private, sweep,
 };
 use crate::pack::Skipped;
 use crate::sender::Slip;
@@ -235,13 +235,11 @@ impl Outbox {
         Ok(&self.folder)
     }
 
-    /// Reads a job; none where it has not begun, or its journal is none.
+    /// Reads a job; none where it has not begun.
+    ///
+    /// Errors: Damaged: it has, and nobody knows how far.
     pub fn load(&self, name: &str) -> Result<Option<Job>, FileError> {
-        match read_private_up_to(&self.journal(name), MAX_JOURNAL) {
-            Ok(text) => Ok(Job::from_json(&text)),
-            Err(FileError::Missing(_)) => Ok(None),
-            Err(other) => Err(other),
-        }
+        read_note(&self.journal(name), MAX_JOURNAL, Job::from_json)
     }
 
     /// Writes a job, whole or not at all.
@@ -307,11 +305,8 @@ impl Outbox {
 
     /// Where a piece lies, as far as is noted here.
     pub fn places(&self, piece_cid: &Cid) -> Result<Vec<Place>, FileError> {
-        match read_private(&self.pieces(piece_cid)) {
-            Ok(text) => Ok(serde_json::from_slice(&text).unwrap_or_default()),
-            Err(FileError::Missing(_)) => Ok(Vec::new()),
-            Err(other) => Err(other),
-        }
+        let places = read_note(&self.pieces(piece_cid), MAX_PRIVATE, |text| serde_json::from_slice(text).ok())?;
+        Ok(places.unwrap_or_default())
     }
 
     fn journal(&self, name: &str) -> PathBuf {

@@ -4,10 +4,9 @@
 //! address. Addresses in file names begin with `f` whatever the network: a key has no network.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use age::secrecy::SecretString;
 use fvm_shared::address::{Address, Protocol};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 use super::{Key, KeyError, KeyKind};
 use crate::address::{self, EthAddress, Prefix};
 use crate::home::{FileError, create_private, read_private, remove, replace_private};
+use crate::passphrase::{Closed, SecretString, lock, unlock};
 
 const DEFAULT: &str = "default";
 const PLAIN: &str = ".key";
@@ -52,6 +52,14 @@ pub enum WalletError {
     /// The passphrase is not the one, or the file is damaged.
     #[error("the passphrase does not open the key of {0}")]
     WrongPassphrase(String),
+    /// A guess of the passphrase costs more than is opened.
+    #[error("the key of {address}: {why}")]
+    TooCostly {
+        /// Whose key.
+        address: String,
+        /// How much.
+        why: String,
+    },
     /// age could not encrypt.
     #[error("the key could not be locked: {0}")]
     Encrypt(String),
@@ -83,7 +91,7 @@ impl Keystore {
         Self { folder: folder.to_path_buf(), work_factor: None }
     }
 
-    /// Sets the cost of guessing passphrases to `2^log_n`; without it, about a second of this machine.
+    /// Sets the cost of guessing passphrases to `2^log_n`; without it `2^18`, about a second.
     pub fn with_work_factor(mut self, log_n: u8) -> Self {
         self.work_factor = Some(log_n);
         self
@@ -155,7 +163,10 @@ impl Keystore {
         let mut contents = read_private(&path)?;
         if locked {
             let passphrase = passphrase.ok_or_else(|| WalletError::Locked(shown()))?;
-            contents = unlock(&contents, passphrase).ok_or_else(|| WalletError::WrongPassphrase(shown()))?;
+            contents = unlock(&contents, passphrase).map_err(|closed| match closed {
+                Closed::Wrong => WalletError::WrongPassphrase(shown()),
+                Closed::TooCostly(_) => WalletError::TooCostly { address: shown(), why: closed.to_string() },
+            })?;
         }
         let text = std::str::from_utf8(&contents)
             .map_err(|_| WalletError::Key { path: path.clone(), source: KeyError::NotHex })?;
@@ -226,28 +237,8 @@ impl Keystore {
     }
 
     fn lock(&self, text: &[u8], passphrase: &SecretString) -> Result<Vec<u8>, WalletError> {
-        let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
-        if let Some(log_n) = self.work_factor {
-            recipient.set_work_factor(log_n);
-        }
-        let failed = |error: &dyn std::fmt::Display| WalletError::Encrypt(error.to_string());
-        let recipients = std::iter::once(&recipient as &dyn age::Recipient);
-        let encryptor = age::Encryptor::with_recipients(recipients).map_err(|error| failed(&error))?;
-        let mut locked = vec![];
-        let mut writer = encryptor.wrap_output(&mut locked).map_err(|error| failed(&error))?;
-        writer.write_all(text).map_err(|error| failed(&error))?;
-        writer.finish().map_err(|error| failed(&error))?;
-        Ok(locked)
+        lock(text, passphrase, self.work_factor).map_err(|error| WalletError::Encrypt(error.to_string()))
     }
-}
-
-fn unlock(locked: &[u8], passphrase: &SecretString) -> Option<Zeroizing<Vec<u8>>> {
-    let decryptor = age::Decryptor::new(locked).ok()?;
-    let identity = age::scrypt::Identity::new(passphrase.clone());
-    let mut reader = decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity)).ok()?;
-    let mut contents = Zeroizing::new(Vec::with_capacity(locked.len()));
-    reader.read_to_end(&mut contents).ok()?;
-    Some(contents)
 }
 
 fn kind_of(address: &Address) -> Option<KeyKind> {

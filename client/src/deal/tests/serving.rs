@@ -228,6 +228,30 @@ async fn an_upload_takes_as_long_as_the_line_needs_and_ends_where_it_stalls() {
     assert!(error.is_passing() && error.to_string().contains("nothing more went out"), "{error}");
 }
 
+/// Who sends a byte now and then is never silent for long, and would hold everybody up for years.
+#[tokio::test]
+async fn who_drips_is_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let at = listener.local_addr().expect("it is bound");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut next = response("200 OK", "content-length: 1048576\r\n", b"");
+                while stream.write_all(&next).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    next = vec![1];
+                }
+            });
+        }
+    });
+    let piece = CommP::of(&[1; 1 << 20]).expect("small enough");
+    let left = |error: &DealError| matches!(error, DealError::Drips { .. } | DealError::Unreachable { .. });
+    let error = failing(at, &piece).await;
+    assert!(left(&error), "{error}");
+    let error = retrieval(at).read_range(&piece, 0..1 << 20).await.expect_err("it never ends");
+    assert!(left(&error), "{error}");
+}
+
 #[test]
 fn what_providers_say_is_cut_and_cleaned() {
     let said = crate::deal::curio::shortened(&format!("no\u{1b}[2J{}", "x".repeat(300_000)));

@@ -360,8 +360,9 @@ fn calls_are_the_same_by_what_they_mean() {
     assert_ne!(Slips::name(&Address::new_id(8), &call()), name(&call()));
 }
 
+/// What a slip that nobody understands was about may be on its way: nothing is sent in its place.
 #[tokio::test]
-async fn a_slip_that_is_none_is_nothing() {
+async fn a_damaged_slip_stops_what_it_is_of_and_stays() {
     let folder = tempfile::tempdir().expect("a folder");
     let slips = Slips::at(folder.path());
     let (chain, sender) = start(Faults::default());
@@ -369,9 +370,15 @@ async fn a_slip_that_is_none_is_nothing() {
     let path = folder.path().join(format!("{}.json", Slips::name(&sender.address(), &call())));
     for text in ["", "{}", r#"{"form":1,"signed":"zz","since":0}"#, r#"{"form":2,"signed":"","since":0}"#, "null"] {
         crate::home::replace_private(&path, text.as_bytes()).expect("written");
-        assert!(slips.all().expect("read").is_empty(), "{text}");
-        sender.send(&call(), &Silent).await.expect("sent");
-        assert!(!path.exists());
+        let named = |error: &dyn std::fmt::Display| error.to_string().contains(&path.display().to_string());
+        assert!(slips.all().is_err_and(|error| named(&error)), "{text}");
+        assert!(sender.send(&call(), &Silent).await.is_err_and(|error| named(&error)), "{text}");
+        assert_eq!(std::fs::read_to_string(&path).expect("it stays"), text);
+        assert_eq!(pool(&chain), 0);
     }
-    assert_eq!(pool(&chain), 5);
+    // Another call has another slip.
+    sender.send(&call().with_value(TokenAmount::from_atto(6)), &Silent).await.expect("sent");
+    crate::home::remove(&path).expect("moved away");
+    sender.send(&call(), &Silent).await.expect("sent");
+    assert_eq!(pool(&chain), 2);
 }
