@@ -103,6 +103,8 @@ impl Access {
     }
 
     /// Opens a file whose record is at hand.
+    ///
+    /// Errors: as [`Access::open`], but for [`AccessError::NoSuchFile`].
     pub async fn open_record(
         actor: &Actor,
         id: FileId,
@@ -124,6 +126,8 @@ impl Access {
     }
 
     /// The encrypted metadata, opened; none where the owner wrote none.
+    ///
+    /// Errors: [`AccessError::WrongKey`] with what [`Metadata::open`] says.
     pub fn metadata(&self) -> Result<Option<Metadata>, AccessError> {
         if self.record.file.metadata.is_empty() {
             return Ok(None);
@@ -133,6 +137,8 @@ impl Access {
     }
 
     /// Checks that a right is held; an owner holds all.
+    ///
+    /// Errors: [`AccessError::NoRight`] when the grant does not hold it.
     pub fn needs(&self, right: Rights) -> Result<(), AccessError> {
         match &self.by {
             By::Grant(grant) if !grant.rights.contains(right) => {
@@ -162,7 +168,7 @@ fn usable(id: FileId, current: u64, grant: Grant) -> Result<Grant, AccessError> 
 
 /// Unwraps a file key with the first identity that fits, and checks that it is the one committed to.
 ///
-/// Errors: as [`crypt::unwrap`]; [`crypt::Error::WrongKey`].
+/// Errors: as [`Wrap::from_bytes`] and [`crypt::unwrap`]; [`crypt::Error::WrongKey`] for another key than the one committed to.
 pub fn open_wrap(wrap: &[u8], commitment: &[u8; 32], identities: &[Identity]) -> Result<FileKey, crypt::Error> {
     let wrap = Wrap::from_bytes(wrap)?;
     let mut refused = crypt::Error::NoMatch;

@@ -93,6 +93,9 @@ pub struct AnyAddress(pub Address);
 impl FromStr for AnyAddress {
     type Err = AddressError;
 
+    /// Reads what begins with `0x` as an [`EthAddress`], everything else as [`parse`] does.
+    ///
+    /// Errors: theirs.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.starts_with("0x") {
             return text.parse().map(|address: EthAddress| Self(address.to_filecoin()));

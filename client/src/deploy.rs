@@ -75,6 +75,8 @@ const FORM: u64 = 1;
 
 impl Deployment {
     /// The deployment on the chain that a node belongs to.
+    ///
+    /// Errors: the node's.
     pub async fn of(home: &Home, node: &dyn Node, network: &Network) -> Result<Self, NodeError> {
         let noted = home.journals(network.name()).join("deploy.json");
         Ok(Self { slips: Slips::of(home, node, network).await?, noted })
@@ -90,6 +92,8 @@ impl Deployment {
     }
 
     /// Whether one was begun and not finished.
+    ///
+    /// Errors: a note or a slip cannot be read; Damaged: what one says is not understood.
     pub fn is_pending(&self) -> Result<bool, FileError> {
         Ok(self.noted()?.is_some() || !self.begun()?.is_empty())
     }
@@ -109,7 +113,8 @@ impl Deployment {
     /// Makes the contract, or goes on with one that was begun: the same signed message, so that there is never a second contract.
     /// [`Deployment::finish`] forgets it, once the address is written down.
     ///
-    /// Errors: NoSlips: the sender does not write its messages down; as [`Sender::send`].
+    /// Errors: NoSlips: the sender does not write its messages down; as [`Sender::send`]; File: a note or a slip; Answer: what came back
+    /// is not where the message puts the contract.
     pub async fn run(&self, sender: &Sender, watch: &dyn Watch) -> Result<Deployed, DeployError> {
         sender.slips().ok_or(SendError::NoSlips)?;
         if let Some(slip) = self.noted()? {
@@ -130,6 +135,8 @@ impl Deployment {
     }
 
     /// Forgets a deployment whose address is written down.
+    ///
+    /// Errors: a slip cannot be read or removed.
     pub fn finish(&self, deployed: &Deployed) -> Result<(), FileError> {
         self.slips.forget_message(&deployed.sent.cid)
     }
@@ -166,6 +173,8 @@ pub fn code_cid(code: &[u8]) -> Cid {
 }
 
 /// Asks a node what code an actor has: its code CID or, of a contract, that of its bytecode.
+///
+/// Errors: the node's.
 pub async fn find(node: &dyn Node, address: &Address) -> Result<Found, NodeError> {
     let Some(actor) = node.get_actor(address).await? else { return Ok(Found::Nothing) };
     let is_contract =

@@ -45,6 +45,8 @@ pub enum HomeError {
 
 impl Home {
     /// Finds the folders by the process's environment.
+    ///
+    /// Errors: as [`Home::find_by`].
     pub fn find() -> Result<Self, HomeError> {
         Self::find_by(|name| std::env::var_os(name))
     }
@@ -52,6 +54,8 @@ impl Home {
     /// Finds the folders by the given variables: `BAUTA_HOME`, `XDG_CONFIG_HOME`, `XDG_DATA_HOME`, `HOME`.
     ///
     /// As the XDG base directory specification demands, its variables are ignored when empty or relative.
+    ///
+    /// Errors: NoHome: they do not give both folders; Relative: `BAUTA_HOME` is a relative path.
     pub fn find_by(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, HomeError> {
         let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if let Some(folder) = path("BAUTA_HOME") {
@@ -133,11 +137,15 @@ impl Home {
     }
 
     /// Reads the configuration; the default one if there is no file.
+    ///
+    /// Errors: as [`Config::load`].
     pub fn load_config(&self) -> Result<Config, ConfigError> {
         Config::load(&self.config_file())
     }
 
     /// Writes the configuration.
+    ///
+    /// Errors: as [`Config::save`].
     pub fn save_config(&self, config: &Config) -> Result<(), ConfigError> {
         config.save(&self.config_file())
     }

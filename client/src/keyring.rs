@@ -103,7 +103,7 @@ impl Keyring {
 
     /// Writes identities, the newest first, under a passphrase if one is given. `replace` allows an old file to be overwritten.
     ///
-    /// Errors: Exists.
+    /// Errors: Exists: there is one and `replace` is false; Encrypt.
     pub fn save(
         &self,
         identities: &[Identity],
@@ -137,6 +137,8 @@ impl Keyring {
 }
 
 /// Reads the text of an identity file.
+///
+/// Errors: as [`Identity::parse_file`]; [`crypt::Error::Malformed`] for what is no UTF-8.
 pub fn parse(text: &[u8]) -> Result<Vec<Identity>, crypt::Error> {
     let text = std::str::from_utf8(text).map_err(|_| crypt::Error::Malformed("this is no identity file"))?;
     Identity::parse_file(text)

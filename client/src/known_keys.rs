@@ -65,6 +65,8 @@ impl KnownKeys {
     }
 
     /// Those of the chain that a node belongs to: a local one that was begun anew has others. Where the home is only rehearsed in, nothing is written.
+    ///
+    /// Errors: the node's.
     pub async fn of(home: &Home, node: &dyn Node, network: &Network) -> Result<Self, NodeError> {
         let file = home.known_keys(&chain_name(node, network).await?);
         Ok(Self { file, keeps: !home.is_rehearsed() })
@@ -72,7 +74,8 @@ impl KnownKeys {
 
     /// Compares what a node shows with what is known, and writes down whom we did not know. Tells for each whether it is new.
     ///
-    /// Errors: [`KnownKeyError::Changed`]: then nothing is written.
+    /// Errors: [`KnownKeyError::Changed`]: then nothing is written; [`KnownKeyError::Damaged`]; [`KnownKeyError::File`], Busy where another
+    /// process is at it for ten seconds.
     pub async fn meet(&self, shown: &[(Address, &Recipient)], prefix: Prefix) -> Result<Vec<bool>, KnownKeyError> {
         let _lock = if self.keeps { Some(self.lock().await?) } else { None };
         let mut known = self.read()?;
@@ -101,6 +104,8 @@ impl KnownKeys {
     }
 
     /// Writes down what a person says. Gives the key that was known before, if it was another one.
+    ///
+    /// Errors: as [`KnownKeys::meet`], but for [`KnownKeyError::Changed`].
     pub async fn trust(&self, address: &Address, recipient: &Recipient) -> Result<Option<String>, KnownKeyError> {
         let _lock = self.lock().await?;
         let mut known = self.read()?;
@@ -110,6 +115,8 @@ impl KnownKeys {
     }
 
     /// All of them, by address.
+    ///
+    /// Errors: [`KnownKeyError::Damaged`]; [`KnownKeyError::File`].
     pub fn list(&self) -> Result<Vec<(Address, Recipient)>, KnownKeyError> {
         let known = self.read()?.into_iter();
         known.map(|(address, recipient)| self.entry(&address, &recipient)).collect()

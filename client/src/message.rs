@@ -81,6 +81,8 @@ pub fn to_bytes(message: &Message) -> Vec<u8> {
 }
 
 /// Decodes a message; only the canonical bytes are taken.
+///
+/// Errors: Undecodable; Version: not 0; NotCanonical.
 pub fn from_bytes(bytes: &[u8]) -> Result<Message, MessageError> {
     let message: Message =
         fvm_ipld_encoding::from_slice(bytes).map_err(|error| MessageError::Undecodable(error.to_string()))?;
@@ -111,6 +113,9 @@ pub fn required_funds(message: &Message) -> TokenAmount {
 }
 
 /// Checks what every node checks before it takes a message into a block.
+///
+/// Errors: Version: not 0; Amount: value, fee cap or premium is negative, or above two billion FIL; Premium: above the fee cap;
+/// GasLimit: 0, or above [`BLOCK_GAS_LIMIT`].
 ///
 /// Source: lotus `chain/types/message.go` (`ValidForBlockInclusion`).
 pub fn check(message: &Message) -> Result<(), MessageError> {

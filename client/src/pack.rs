@@ -161,8 +161,9 @@ pub enum Key<'a> {
 /// Effects: writes to the output only; what is there after an error is for the caller to discard.
 ///
 /// Errors: of a single file [`Error::Io`] and [`Error::Changed`] with its path; [`Error::Unsupported`] for a path that is neither file nor
-/// folder; [`Error::TooLarge`] above 64 GiB (padded) or 1,000,000 files. What cannot be read inside a folder is skipped and
-/// listed.
+/// folder; [`Error::TooLarge`] above 64 GiB (padded), 1,000,000 files of different content, or what a manifest holds;
+/// [`Error::Io`] and [`Error::NoRoom`] of the output; [`Error::Corrupt`] without a recipient. What cannot be read inside a folder is
+/// skipped and listed.
 pub fn pack<W: Write + Seek>(
     path: &Path,
     recipients: &[Recipient],
@@ -202,7 +203,7 @@ impl Target {
 
 /// Encrypts what a reader gives, for instance standard input, as one file of the name given.
 ///
-/// Errors: [`Error::Io`], [`Error::TooLarge`].
+/// Errors: [`Error::Io`], [`Error::NoRoom`], [`Error::TooLarge`]; [`Error::Corrupt`] without a recipient.
 pub fn pack_reader<W: Write + Seek>(
     reader: impl Read,
     name: &str,
@@ -237,7 +238,7 @@ pub fn pack_to_file(
 /// Checks and decrypts a CAR, which the input begins with: its file to the path `destination`, or its folder to a new folder
 /// there. Every block and every chunk is verified before it is used; the destination appears only when it is whole.
 ///
-/// Errors: [`Error::NoAccess`] with the wrong key, [`Error::Corrupt`], [`Error::Exists`], [`Error::Io`], [`Error::Unsupported`].
+/// Errors: as [`Package::open`] and [`Package::unpack`].
 pub fn unpack<R: Read + Seek>(
     car: R,
     root: Option<&Cid>,

@@ -70,6 +70,8 @@ impl From<KnownKeyError> for ShareError {
 }
 
 /// Publishes the recipient under the sender's address, unless it is there already.
+///
+/// Errors: [`ShareError::Actor`].
 pub async fn publish(
     actor: &Actor,
     sender: &Sender,
@@ -129,7 +131,12 @@ async fn published(actor: &Actor, address: &Address) -> Result<Option<Key>, Acto
     }
 }
 
-/// Opens a file to others: wraps its key for each of them. Batches of 32.
+/// Opens a file to others: wraps its key for each of them. Batches of 32. `expiration` is the first epoch without it.
+///
+/// Caller: the owner, or a grantee with the right to share.
+///
+/// Errors: [`ShareError::Access`] where it does not open to the sender, or not to be shared; [`ShareError::BadKey`];
+/// [`ShareError::Actor`]; [`ShareError::Partly`] where a batch had gone through.
 #[allow(clippy::too_many_arguments)] // The ABI's own parameters plus the three that every flow has.
 pub async fn grant(
     actor: &Actor,
@@ -152,7 +159,11 @@ pub async fn grant(
     send_all(actor, sender, calls.collect(), watch).await
 }
 
-/// Closes a file to others. What they have read they keep; what they may still hold is the key of this version.
+/// Closes a file to others, each once, in batches of 32. What they have read they keep; what they may still hold is the key of this version.
+///
+/// Caller: the owner, whoever gave the grant, or the grantee.
+///
+/// Errors: [`ShareError::Actor`]; [`ShareError::Partly`] where a batch had gone through.
 pub async fn revoke(
     actor: &Actor,
     sender: &Sender,
@@ -166,6 +177,10 @@ pub async fn revoke(
 }
 
 /// Gives a file to a new owner, its key wrapped for them.
+///
+/// Caller: the owner.
+///
+/// Errors: [`ShareError::Access`] where it does not open to the sender; [`ShareError::BadKey`]; [`ShareError::Actor`].
 pub async fn transfer(
     actor: &Actor,
     sender: &Sender,

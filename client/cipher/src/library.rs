@@ -50,6 +50,9 @@ impl fmt::Display for Library {
 impl FromStr for Library {
     type Err = UnknownLibrary;
 
+    /// Reads a name as [`Display`](fmt::Display) writes it; whether this machine has it is not asked.
+    ///
+    /// Errors: [`UnknownLibrary`].
     fn from_str(name: &str) -> Result<Self, UnknownLibrary> {
         Library::ALL.into_iter().find(|library| library.to_string() == name).ok_or_else(|| UnknownLibrary(name.into()))
     }

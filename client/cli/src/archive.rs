@@ -3,9 +3,9 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use bauta_devnet::archive::{self, Archived};
+use bauta_devnet::archive::{self, ArchiveError, Archived};
 use bauta_devnet::genesis::Genesis;
 use bauta_devnet::store::{Store, StoreError};
 use cid::Cid;
@@ -15,9 +15,11 @@ use serde::Serialize;
 use crate::args::DevnetRun;
 use crate::context::Context;
 use crate::devnet::folder;
+use crate::exit::Failure;
 use crate::local;
-use crate::output::{Output, Rows};
-use crate::place::{Place, is_dash};
+use crate::output::{Output, Rows, stdout_error};
+use crate::place::{Made, Place, is_dash};
+use crate::unattended;
 
 #[derive(Serialize)]
 struct Exported {
@@ -44,52 +46,72 @@ impl fmt::Display for Exported {
     }
 }
 
+/// What is made of an error while writing.
+type Lost = fn(io::Error) -> anyhow::Error;
+
 /// Writes the chain of a folder into a CAR; if another process runs it, that one does.
 pub async fn export(context: &mut Context, args: DevnetRun) -> anyhow::Result<Output> {
     let state = folder(context, &args)?;
     let path = args.export.expect("the caller has looked");
     if is_dash(&path) {
-        let mut out = BufWriter::new(io::stdout());
-        let done = write(context, &state, &mut out).await?;
-        out.flush()?;
+        if context.json() {
+            return Err(Failure::usage("--json and --export - exclude each other: stdout holds one of them"));
+        }
+        let done = write(context, &state, Box::new(io::stdout()), stdout_error).await?;
         context.notes().say(format_args!("exported up to epoch {}: head {}", done.epoch, done.head));
         return Ok(Output::streamed());
     }
     let place = Place::free(&path, args.force)?;
-    let file = place.file(0o666)?;
-    let mut out = BufWriter::new(file.as_file().try_clone()?);
-    let done = write(context, &state, &mut out).await?;
-    out.flush()?;
-    drop(out);
+    place.suits(Made::File)?;
+    let file = place.file_again(0o666)?;
+    let done = write(context, &state, Box::new(file.as_file().try_clone()?), anyhow::Error::new).await?;
+    let written = file.as_file().try_clone()?;
+    // Where an interruption is seen, the disk may take its time.
+    unattended::run(move || Ok(written.sync_all()?)).await?;
     let bytes = file.as_file().metadata()?.len();
     place.publish(file)?;
     Ok(Output::new(&Exported { file: path.display().to_string(), bytes, ..done }))
 }
 
-async fn write(context: &mut Context, state: &Path, out: &mut (dyn Write + Send)) -> anyhow::Result<Exported> {
-    match Store::open_to_read(state) {
-        Ok(store) => {
-            let Archived { epoch, head, state, tipsets, blocks, .. } = archive::export(&store, out)?;
-            Ok(Exported::of(epoch, head, state, tipsets, blocks))
+async fn write(
+    context: &mut Context,
+    state: &Path,
+    out: Box<dyn Write + Send>,
+    lost: Lost,
+) -> anyhow::Result<Exported> {
+    let (mut out, from) = (BufWriter::new(out), state.to_owned());
+    let here = move || match Store::open_to_read(&from) {
+        Err(StoreError::InUse(_)) => Ok(Err(out)),
+        store => {
+            let written = archive::export(&store?, &mut out).map_err(|error| match error {
+                ArchiveError::Disk(error) => lost(error),
+                other => other.into(),
+            })?;
+            out.flush().map_err(lost)?;
+            Ok(Ok(written))
         }
-        Err(StoreError::InUse(_)) => {
-            // Several devnets may run on this machine: the one that is asked has to be the one of this folder.
-            let node = context.reached_devnet().await?.ok_or_else(|| local::busy(state))?;
-            if node.devnet_info().await?.state != Some(state.canonicalize()?) {
-                return Err(local::busy(state));
-            }
-            let made = node.devnet_export().await?;
-            let mut written = 0;
-            while written < made.size {
-                let part = node.devnet_export_part(made.number, written).await?;
-                anyhow::ensure!(!part.is_empty(), "the devnet gives {written} of {} bytes", made.size);
-                out.write_all(&part)?;
-                written += part.len() as u64;
-            }
-            Ok(Exported::of(made.epoch, made.head, made.state, made.tipsets, made.blocks))
+    };
+    let mut out = match unattended::run(here).await? {
+        Ok(Archived { epoch, head, state, tipsets, blocks, .. }) => {
+            return Ok(Exported::of(epoch, head, state, tipsets, blocks));
         }
-        Err(error) => Err(error.into()),
+        Err(out) => out,
+    };
+    // Several devnets may run on this machine: the one that is asked has to be the one of this folder.
+    let node = context.reached_devnet().await?.ok_or_else(|| local::busy(state))?;
+    if node.devnet_info().await?.state != Some(state.canonicalize()?) {
+        return Err(local::busy(state));
     }
+    let made = node.devnet_export().await?;
+    let mut written = 0;
+    while written < made.size {
+        let part = node.devnet_export_part(made.number, written).await?;
+        anyhow::ensure!(!part.is_empty(), "the devnet gives {written} of {} bytes", made.size);
+        written += part.len() as u64;
+        out = unattended::run(move || out.write_all(&part).map(|()| out).map_err(lost)).await?;
+    }
+    unattended::run(move || out.flush().map_err(lost)).await?;
+    Ok(Exported::of(made.epoch, made.head, made.state, made.tipsets, made.blocks))
 }
 
 impl Exported {
@@ -99,13 +121,28 @@ impl Exported {
     }
 }
 
-/// Makes the chain of a folder that has none.
-pub fn import(state: &Path, file: &Path, genesis: &Genesis) -> anyhow::Result<Archived> {
+/// Makes the chain of a folder that has none: all of it, or nothing, also where it is not waited for to the end.
+pub async fn import(state: &Path, file: &Path, genesis: &Genesis) -> anyhow::Result<Archived> {
     let _lock = local::lock(state)?;
-    let input: Box<dyn Read + Send> = if is_dash(file) {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(file).map_err(|e| anyhow::Error::new(e).context(file.display().to_string()))?)
-    };
-    Ok(archive::import(input, state, genesis)?)
+    if Store::is_in(state) {
+        return Err(ArchiveError::Occupied(state.to_owned()).into());
+    }
+    // The lock is that of the name, too: what lies there is a killed process's.
+    let place = Place::free(&state.components().collect::<PathBuf>(), true)?;
+    let name = place.hashed("import");
+    let made = place.beside(&name).folder()?;
+    let chain = made.path().join("chain");
+    let (into, file, genesis) = (chain.clone(), file.to_owned(), genesis.clone());
+    let read = move || Ok(archive::import(input(&file)?, &into, &genesis)?);
+    let archived = unattended::run(read).await?;
+    Store::adopt(&chain, state)?;
+    Ok(archived)
+}
+
+fn input(file: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
+    if is_dash(file) {
+        return Ok(Box::new(io::stdin()));
+    }
+    let opened = File::open(file).map_err(|e| anyhow::Error::new(e).context(file.display().to_string()))?;
+    Ok(Box::new(opened))
 }

@@ -221,8 +221,17 @@ async fn settle(context: &mut Context, args: BountySettle) -> anyhow::Result<Out
     let network = sender.network().clone();
     let spending = Spending::new(context.notes(), &network, &format!("settling bounty {}", args.id));
     let settled = bounty::settle(&actor, &sender, args.id, &args.claim, &spending).await?;
-    let record = bounty::get(&actor, args.id).await?;
-    let now = actor.node().chain_head().await?.height;
+    let messages: Vec<_> = settled.sent.iter().map(MessageRow::from).collect();
+    let told = async {
+        let record = bounty::get(&actor, args.id).await?;
+        anyhow::Ok((record, actor.node().chain_head().await?.height))
+    };
+    let (record, now) = match (told.await, messages.last()) {
+        (Ok(told), _) => told,
+        // What was paid is paid: nobody has to try again.
+        (Err(why), Some(message)) => return Ok(done_and_not_told(message, &why)),
+        (Err(why), None) => return Err(why),
+    };
     let mut paid = fvm_shared::econ::TokenAmount::default();
     let mut claims = Vec::new();
     for one in settled.claims {
@@ -235,7 +244,7 @@ async fn settle(context: &mut Context, args: BountySettle) -> anyhow::Result<Out
         claims,
         paid: Fil(paid),
         bounty: BountyRow::new(args.id, &record, &network, now),
-        messages: settled.sent.iter().map(MessageRow::from).collect(),
+        messages,
     }))
 }
 

@@ -1,7 +1,7 @@
 //! Where a command applies: home, network, node, actor, key, identity. Each is found when it is first needed, by the same order: flag,
 //! environment, configuration, default.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bauta_client::actor::Actor;
 use bauta_client::address::{Address, Prefix};
@@ -15,7 +15,7 @@ use bauta_client::sender::{Sender, Slips};
 use bauta_client::wallet::{Key, Keystore};
 
 use crate::args::Global;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure, sentence};
 use crate::local::Local;
 use crate::output::Notes;
 use crate::progress::Show;
@@ -29,6 +29,8 @@ pub struct Context {
     notes: Notes,
     show: Show,
     passphrase: Passphrase,
+    /// Those that were under a passphrase, once it was given; or why they stay closed.
+    identities: OnceLock<Result<Vec<Identity>, String>>,
     connected: Option<(Arc<dyn Node>, Network)>,
     local: Option<Local>,
     /// Where journals of rehearsals go.
@@ -55,6 +57,7 @@ impl Context {
             notes: Notes::new(global.quiet),
             show: Show::decide(global.progress, global.quiet),
             passphrase: Passphrase::source(&global),
+            identities: OnceLock::new(),
             connected: None,
             local: None,
             global,
@@ -197,6 +200,12 @@ impl Context {
         if let Some(node) = self.listening().await? {
             return Ok((node, Network::Local));
         }
+        // Whoever names a node means its chain, and not another one that is made here.
+        if self.config.networks.get(Network::Local.name()).is_some_and(|local| local.rpc_url.is_some()) {
+            let why = "no devnet answers at the rpc_url that the configuration has for the local network: start it, or remove that line \
+                       for a chain of this machine's own";
+            return Err(Failure::because(Exit::Network, why));
+        }
         let local = Local::open(&self.home.devnet()).await?;
         let node = local.node();
         self.local = Some(local);
@@ -287,9 +296,17 @@ impl Context {
         Keyring::of(&self.home)
     }
 
-    /// The identities that open files, the newest first.
+    /// The identities that open files, the newest first. Their passphrase is asked for once, whether it is right or not.
     pub fn identities(&self) -> anyhow::Result<Vec<Identity>> {
-        self.identities_in(&self.keyring())
+        if let Some(opened) = self.identities.get() {
+            return opened.clone().map_err(|why| Failure::because(Exit::NoAccess, why));
+        }
+        let opened = self.identities_in(&self.keyring());
+        if self.keyring().is_locked().unwrap_or(false) {
+            let kept = opened.as_ref().map(Vec::clone).map_err(sentence);
+            let _ = self.identities.set(kept);
+        }
+        opened
     }
 
     /// The identities of any file.
@@ -320,7 +337,7 @@ fn api_info() -> Option<String> {
 
 /// Whether anybody listens there; a moment is enough on this machine.
 async fn listens(endpoint: &Endpoint) -> bool {
-    let Some(place) = endpoint.url().split("://").nth(1).and_then(|rest| rest.split('/').next()) else { return false };
-    let connecting = tokio::net::TcpStream::connect(place.to_string());
+    let Some(place) = endpoint.socket() else { return false };
+    let connecting = tokio::net::TcpStream::connect(place);
     matches!(tokio::time::timeout(std::time::Duration::from_millis(500), connecting).await, Ok(Ok(_)))
 }

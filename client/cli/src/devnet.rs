@@ -12,7 +12,6 @@ use bauta_devnet::Config;
 use fvm_shared::clock::ChainEpoch;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::archive;
 use crate::args::{Devnet, DevnetCommand, DevnetProvider, DevnetRun, Mine, Order, Serving, Switch, Taking, Telling};
@@ -21,6 +20,8 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::local::Local;
 use crate::output::{self, Output, Rows, clean};
+use crate::progress::interrupt;
+use crate::signals::Ends;
 use crate::span;
 
 /// Runs a devnet, or steers one.
@@ -116,12 +117,14 @@ async fn serve(context: &mut Context, args: DevnetRun) -> anyhow::Result<Output>
     if let Some(bundle) = &args.bundle {
         config.genesis.bundle = bauta_devnet::bundle::Bundle::Car(bundle.clone());
     }
+    let mut ends = Ends::all()?;
     if let Some(file) = &args.import {
-        let imported = archive::import(&state, file, &config.genesis)?;
+        let imported = tokio::select! {
+            imported = archive::import(&state, file, &config.genesis) => imported?,
+            () = ends.next() => return Err(interrupt()),
+        };
         context.notes().say(format_args!("imported the chain of {} up to epoch {}", imported.network, imported.epoch));
     }
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut hangup = signal(SignalKind::hangup())?;
     let local = Local::spawn(&state, config, args.providers.map(u64::from), Duration::ZERO).await?;
     let banner = match local.node().devnet_info().await.map_err(Into::into).and_then(|info| Banner::of(&info)) {
         Ok(banner) => banner,
@@ -131,11 +134,7 @@ async fn serve(context: &mut Context, args: DevnetRun) -> anyhow::Result<Output>
         }
     };
     output::announce(Output::new(&banner), context.json());
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
+    ends.next().await;
     context.notes().say("closing the chain");
     local.close().await?;
     Ok(Output::streamed())

@@ -144,7 +144,7 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         KeyError => |_| Exit::Failed,
         PhraseError => |_| Exit::Failed,
         AddressError => |_| Exit::Usage,
-        ConfigError => |_| Exit::Usage,
+        ConfigError => config,
         HomeError => |_| Exit::Usage,
         EndpointError => |_| Exit::Usage,
         ArchiveError => archive,
@@ -336,6 +336,8 @@ fn chain(error: &bauta_devnet::store::StoreError) -> Exit {
 fn disk(error: &io::Error) -> Exit {
     match error.kind() {
         io::ErrorKind::NotFound => Exit::NotFound,
+        // Ctrl-C where a passphrase is asked for.
+        io::ErrorKind::Interrupted => Exit::Interrupted,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Exit::NoRoom,
         _ => Exit::Failed,
     }
@@ -346,6 +348,13 @@ fn file(error: &FileError) -> Exit {
         FileError::Missing(_) => Exit::NotFound,
         FileError::Io { source, .. } => disk(source),
         _ => Exit::Failed,
+    }
+}
+
+fn config(error: &ConfigError) -> Exit {
+    match error {
+        ConfigError::File(error) => file(error),
+        _ => Exit::Usage,
     }
 }
 
@@ -402,6 +411,7 @@ mod tests {
         assert_eq!(exit_of(&anyhow::anyhow!("anything")), Exit::Failed);
         let funds = SendError::Funds { have: Default::default(), need: Default::default() };
         assert_eq!(exit_of(&ActorError::from(funds).into()), Exit::Funds);
+        assert_eq!(exit_of(&io::Error::from(io::ErrorKind::Interrupted).into()), Exit::Interrupted);
     }
 
     #[test]

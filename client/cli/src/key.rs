@@ -1,7 +1,6 @@
 //! `bauta key`: the identity that opens files.
 
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 
 use bauta_client::address::Address;
@@ -18,6 +17,7 @@ use crate::context::{Context, secret};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Rows, Table};
 use crate::place::is_dash;
+use crate::unattended;
 
 /// Longest identity file that is imported.
 const MAX_FILE: u64 = 1 << 20;
@@ -29,7 +29,7 @@ pub async fn run(context: &mut Context, command: Key) -> anyhow::Result<Output> 
         Key::Show => show(context),
         Key::Publish => publish(context).await,
         Key::Export(args) => export(context, args),
-        Key::Import(args) => import(context, args),
+        Key::Import(args) => import(context, args).await,
         Key::Known => known(context).await,
         Key::Trust(args) => trust(context, args).await,
     }
@@ -56,11 +56,9 @@ fn new(context: &mut Context, args: KeyNew) -> anyhow::Result<Output> {
     add(context, &ring, vec![Identity::generate()], args.encrypt, args.force)
 }
 
-fn import(context: &mut Context, args: KeyImport) -> anyhow::Result<Output> {
+async fn import(context: &mut Context, args: KeyImport) -> anyhow::Result<Output> {
     let imported = if is_dash(&args.file) {
-        let mut text = Zeroizing::new(Vec::new());
-        std::io::stdin().take(MAX_FILE).read_to_end(&mut text)?;
-        keyring::parse(&text)?
+        keyring::parse(&unattended::stdin(MAX_FILE).await?)?
     } else {
         context.identities_in(&Keyring::at(&args.file))?
     };

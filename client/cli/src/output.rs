@@ -55,7 +55,7 @@ impl Output {
         if let Some((_, message)) = self.trouble {
             complain(&message);
         }
-        printed.map_or_else(broken_stdout, |()| exit)
+        printed.map_or_else(|error| broken_stdout(error, exit), |()| exit)
     }
 }
 
@@ -73,7 +73,7 @@ pub fn text(json: bool, name: &str, text: &str) -> Exit {
     if json {
         return document(&succeeded(&json!({name: text.trim_end()}).to_string()), Exit::Done);
     }
-    line(text).map_or_else(broken_stdout, |()| Exit::Done)
+    line(text).map_or_else(|error| broken_stdout(error, Exit::Done), |()| Exit::Done)
 }
 
 /// Prints a result before the command is over: a server tells where it listens.
@@ -93,7 +93,7 @@ fn failed(exit: Exit, message: &str, data: Option<&str>) -> String {
 }
 
 fn document(document: &str, exit: Exit) -> Exit {
-    line(document).map_or_else(broken_stdout, |()| exit)
+    line(document).map_or_else(|error| broken_stdout(error, exit), |()| exit)
 }
 
 fn line(text: &str) -> io::Result<()> {
@@ -105,14 +105,14 @@ fn line(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// A reader that has gone away (`bauta ls | head`) is no failure of ours; a full disk is.
-fn broken_stdout(error: io::Error) -> Exit {
+/// A reader that has gone away (`bauta ls | head`) is no failure of ours; a full disk is. Neither hides what went wrong before.
+fn broken_stdout(error: io::Error, exit: Exit) -> Exit {
     let error = stdout_error(error);
     if is_reader_gone(&error) {
-        return Exit::Done;
+        return exit;
     }
     complain(&sentence(&error));
-    exit_of(&error)
+    if exit == Exit::Done { exit_of(&error) } else { exit }
 }
 
 /// Whoever read stdout has what they wanted.
@@ -257,6 +257,14 @@ mod tests {
         assert!(!bad.contains('\n'));
         let good: Value = serde_json::from_str(&succeeded("null")).unwrap();
         assert_eq!((&good["ok"], &good["schema"]), (&Value::from(true), &Value::from(1)));
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_away_makes_no_success_of_a_failure() {
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!([Exit::Done, Exit::NotFound].map(|exit| broken_stdout(gone(), exit)), [Exit::Done, Exit::NotFound]);
+        assert_eq!([Exit::Done, Exit::Partly].map(|exit| broken_stdout(full(), exit)), [Exit::NoRoom, Exit::Partly]);
     }
 
     #[test]

@@ -15,10 +15,11 @@ use serde::Serialize;
 use crate::args::{Commp, Pack, Unpack};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, Rows, clean, stdout_error};
+use crate::output::{Output, Rows, clean, is_reader_gone, stdout_error};
 use crate::place::{Made, Place, is_dash};
 use crate::progress::{Counted, Phase, Show, interrupted};
 use crate::resume::Journal;
+use crate::unattended;
 
 /// What a piece is, in every result that has one.
 #[derive(Debug, Clone, Serialize)]
@@ -95,10 +96,12 @@ pub async fn pack(context: &mut Context, args: Pack) -> anyhow::Result<Output> {
         }
     }
     // What is read from a pipe or written to one cannot be gone on with.
-    let journal = match &place {
-        Some(place) if !is_dash(&args.path) => Some(Journal::of(context, place)?),
-        _ => None,
+    let (journal, made) = match place {
+        Some(place) if is_dash(&args.path) => (None, Some((place.file_again(0o666)?, place))),
+        Some(place) => (Some((Journal::of(context, &place)?, place)), None),
+        None => (None, None),
     };
+    let (goes_on, out) = (journal.is_some(), made.as_ref().map(|(file, _)| file.as_file().try_clone()).transpose()?);
     let (phase, notes) = (Phase::begin(context.progress(), "packing", None), context.notes());
     let work = move || -> anyhow::Result<Packed> {
         let mut tell = |progress: packing::Progress| match progress.phase {
@@ -111,15 +114,14 @@ pub async fn pack(context: &mut Context, args: Pack) -> anyhow::Result<Output> {
         };
         let exclude = vec![args.out.clone()];
         let options = Options { exclude, progress: Some(&mut tell), stop: Some(&interrupted), ..Options::default() };
-        let packed = match (&place, &journal) {
-            (Some(place), Some(journal)) => journal.pack(&args.path, &recipients, place, options, notes)?,
-            (Some(place), None) => {
-                let mut file = place.file_again(0o666)?;
-                let packed = pack_any(&args.path, &recipients, file.as_file_mut(), options)?;
-                place.publish(file)?;
+        let packed = match (journal, out) {
+            (Some((journal, place)), _) => journal.pack(&args.path, &recipients, &place, options, notes)?,
+            (None, Some(mut file)) => {
+                let packed = pack_any(&args.path, &recipients, &mut file, options)?;
+                file.sync_all()?;
                 packed
             }
-            (None, _) => {
+            (None, None) => {
                 // Without a name: whatever happens, nothing is left of it.
                 let mut file = tempfile::tempfile()?;
                 let packed = pack_any(&args.path, &recipients, &mut file, options)?;
@@ -130,9 +132,12 @@ pub async fn pack(context: &mut Context, args: Pack) -> anyhow::Result<Output> {
         phase.end();
         Ok(packed)
     };
-    let packed = tokio::task::spawn_blocking(work).await??;
+    let packed = if goes_on { tokio::task::spawn_blocking(work).await?? } else { unattended::run(work).await? };
+    if let Some((file, place)) = made {
+        place.publish(file)?;
+    }
     let skipped = skipped(context, &packed.skipped);
-    let exit = if skipped.is_empty() { None } else { Some(format!("{} entries were left out", skipped.len())) };
+    let left_out = skipped.len();
     let output = if to_stdout {
         Output::streamed()
     } else {
@@ -143,10 +148,7 @@ pub async fn pack(context: &mut Context, args: Pack) -> anyhow::Result<Output> {
             skipped,
         })
     };
-    Ok(match exit {
-        Some(message) => output.but(Exit::Partly, message),
-        None => output,
-    })
+    Ok(if left_out == 0 { output } else { output.but(Exit::Partly, format!("{left_out} entries were left out")) })
 }
 
 fn pack_any(
@@ -172,7 +174,9 @@ fn recipients(context: &Context, named: &[String]) -> anyhow::Result<Vec<Recipie
 fn copy_to_stdout(file: &mut File) -> anyhow::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     let mut out = io::stdout().lock();
-    io::copy(file, &mut out).and_then(|_| out.flush()).map_err(stdout_error)
+    let copied = io::copy(file, &mut out).and_then(|_| out.flush()).map_err(stdout_error);
+    // Whoever read it has what they wanted; what was left out is still to be told.
+    copied.or_else(|error| if is_reader_gone(&error) { Ok(()) } else { Err(error) })
 }
 
 #[derive(Serialize)]
@@ -204,8 +208,7 @@ pub async fn commp(show: Show, args: Commp) -> anyhow::Result<Output> {
         }
         commp_of(file, Phase::begin(show, "hashing", Some(about.len())))
     };
-    let piece = tokio::task::spawn_blocking(work).await??;
-    Ok(Output::new(&Commitment { piece: Piece::from(&piece) }))
+    Ok(Output::new(&Commitment { piece: Piece::from(&unattended::run(work).await?) }))
 }
 
 fn commp_of(reader: impl Read, phase: Phase) -> anyhow::Result<PieceInfo> {
@@ -257,7 +260,8 @@ pub fn unpacked_to(out: &Path, unpacked: &packing::Unpacked) -> Output {
 
 /// Verifies and decrypts.
 pub async fn unpack(context: &mut Context, args: Unpack) -> anyhow::Result<Output> {
-    let car = open_car(&args.car)?;
+    let path = args.car.clone();
+    let car = unattended::run(move || open_car(&path)).await?;
     let identities = match &args.identity {
         Some(file) => context.identities_in(&Keyring::at(file))?,
         None => context.identities()?,

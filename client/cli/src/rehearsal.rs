@@ -6,23 +6,37 @@ use bauta_client::node::Rehearsed;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::args::{Command, Key, Wallet};
+use crate::args::{Command, Key, Market, Wallet};
+use crate::exit::Failure;
 use crate::output::Rows;
 
-/// Tells whether a command sends messages, and so can be rehearsed.
-pub fn is_rehearsed(command: &Command) -> bool {
-    match command {
+/// Whether the messages of a command can be held back and shown.
+///
+/// Errors: usage, where it sends none, or goes on from what its messages have done.
+pub fn allows(command: &Command) -> anyhow::Result<()> {
+    let cannot = match command {
         Command::Put(_)
         | Command::Rm(_)
         | Command::Transfer(_)
         | Command::Grant(_)
         | Command::Revoke(_)
         | Command::Bounty(_)
-        | Command::Deploy(_) => true,
-        Command::Key(key) => matches!(key, Key::Publish),
-        Command::Wallet(wallet) => matches!(wallet, Wallet::Send(_)),
+        | Command::Deploy(_)
+        | Command::Key(Key::Publish)
+        | Command::Wallet(Wallet::Send(_)) => return Ok(()),
+        Command::Init(_)
+        | Command::Renew(_)
+        | Command::Repair(_)
+        | Command::Watch(_)
+        | Command::Market(Market::Deal(_) | Market::Deposit(_) | Market::Withdraw(_)) => true,
+        Command::Wallet(Wallet::Pending(args)) => args.finish,
         _ => false,
-    }
+    };
+    Err(Failure::usage(if cannot {
+        "this command cannot be rehearsed yet: it would have to send messages to go on, and --dry-run sends none"
+    } else {
+        "--dry-run is for commands that send messages, and this is none"
+    }))
 }
 
 #[derive(Serialize)]

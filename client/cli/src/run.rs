@@ -4,14 +4,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{self, Cli, Command};
 use crate::context::Context;
-use crate::exit::{Exit, Failure, exit_of, sentence};
+use crate::exit::{Exit, exit_of, sentence};
 use crate::output::{self, Output};
 use crate::progress::Show;
 use crate::secrets::without_secrets;
+use crate::signals::Ends;
 use crate::{
     bounty, completions, deploy, devnet, files, get, grants, init, key, market, mend, pack, put, rehearsal, serve,
     status, verify, wallet, watch,
@@ -73,15 +74,15 @@ async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
     let _beyond_limit = signal(SignalKind::from_raw(BEYOND_LIMIT))?;
     // A server is interrupted as a matter of course, and ends by itself.
     let serves = match &cli.command {
-        Command::Devnet(args) => args.command.is_none(),
+        Command::Devnet(args) => args.command.is_none() && args.run.export.is_none(),
         Command::Watch(args) => !args.once,
         Command::Serve(_) => true,
         _ => false,
     };
     // From here on Ctrl-C is ours, whatever the command does first; so are, but for a server, the other ways to ask a program to end.
-    let mut ends = Ends::new(serves)?;
-    if cli.global.dry_run && !rehearsal::is_rehearsed(&cli.command) {
-        return Err(Failure::usage("--dry-run is for commands that send messages, and this is none"));
+    let mut ends = if serves { Ends::interrupts()? } else { Ends::all()? };
+    if cli.global.dry_run {
+        rehearsal::allows(&cli.command)?;
     }
     // What needs no home works without one, or with one that is broken.
     let command = match cli.command {
@@ -122,48 +123,6 @@ async fn interruptible(cli: Cli) -> anyhow::Result<Output> {
     let output = result?;
     closed?;
     Ok(rehearsed.map_or(output, |rehearsed| Output::new(&rehearsal::Report::new(rehearsed))))
-}
-
-/// The ways to ask a program to end.
-struct Ends {
-    interrupts: Signal,
-    others: Option<(Signal, Option<Signal>)>,
-}
-
-impl Ends {
-    /// Ctrl-C, and for what is no server SIGTERM and the terminal's end. Who runs a program by `nohup` does not want that to end it.
-    fn new(serves: bool) -> std::io::Result<Self> {
-        let hangups = if is_hangup_ignored() { None } else { Some(SignalKind::hangup()) };
-        let others = || Ok((signal(SignalKind::terminate())?, hangups.map(signal).transpose()?));
-        let others: Option<std::io::Result<_>> = (!serves).then(others);
-        Ok(Self { interrupts: signal(SignalKind::interrupt())?, others: others.transpose()? })
-    }
-
-    /// Waits for any of them.
-    async fn next(&mut self) {
-        let Some((terminations, hangups)) = &mut self.others else {
-            self.interrupts.recv().await;
-            return;
-        };
-        let hangup = async {
-            match hangups {
-                Some(hangups) => hangups.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.interrupts.recv() => {}
-            _ = terminations.recv() => {}
-            _ = hangup => {}
-        }
-    }
-}
-
-/// As the system tells of this process; no where it does not.
-fn is_hangup_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
-    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 async fn dispatch(context: &mut Context, command: Command) -> anyhow::Result<Output> {

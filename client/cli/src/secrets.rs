@@ -1,13 +1,16 @@
 //! Passphrases: from a file, from a command, or asked for; never echoed, never asked for under `--json`.
 
 use std::io::{IsTerminal, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use bauta_client::home::FileError;
 use zeroize::Zeroizing;
 
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
+use crate::place::is_dash;
 
 /// Longest passphrase file or output.
 const MAX_PASSPHRASE: u64 = 64 << 10;
@@ -73,10 +76,19 @@ impl Passphrase {
     }
 }
 
-/// The first line of a file.
+/// The first line of a file that nobody else may read. (Pipes, such as `<(…)`, belong to who made them.)
 pub fn line_of(file: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let open = std::fs::File::open(file);
-    first_line(open.map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?)
+    let wrong = |e: std::io::Error| Failure::usage(format!("{}: {e}", file.display()));
+    if is_dash(file) {
+        return Err(Failure::usage("a passphrase is not read from stdin: give a file, or --password-command"));
+    }
+    let open = std::fs::File::open(file).map_err(wrong)?;
+    let about = open.metadata().map_err(wrong)?;
+    let mode = about.permissions().mode() & 0o777;
+    if about.is_file() && mode & 0o077 != 0 {
+        return Err(FileError::TooOpen { path: file.into(), mode }.into());
+    }
+    first_line(open)
 }
 
 fn run(command: &str) -> anyhow::Result<Zeroizing<String>> {
@@ -108,19 +120,29 @@ const LOTUS_KEY: &str = "7b2254797065";
 /// So many characters of a key are too many, and no other text begins with them.
 const TELLING: usize = 24;
 
+/// Words of a seed phrase, at least.
+const PHRASE: usize = 12;
+
 /// A message without the secret keys that somebody has given in the place of something else, and with the advice not to.
 pub fn without_secrets(message: &str) -> String {
-    hide(message, std::env::args_os().map(|argument| Zeroizing::new(argument.to_string_lossy().into_owned())))
+    let owned = |text: std::ffi::OsString| Zeroizing::new(text.to_string_lossy().into_owned());
+    let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BAUTA_"));
+    hide(message, std::env::args_os().chain(ours.map(|(_, value)| value)).map(owned))
 }
 
-fn hide(message: &str, arguments: impl Iterator<Item = Zeroizing<String>>) -> String {
+fn hide(message: &str, given: impl Iterator<Item = Zeroizing<String>>) -> String {
     let mut out = message.to_string();
-    for argument in arguments {
+    for text in given {
+        // A phrase is one argument, and as a whole only: its words are everybody's.
+        if is_phrase(&text) {
+            out = out.replace(text.trim(), "(a secret phrase)");
+        }
         // A whole identity file may be one argument, and a value may hang on its flag.
-        for secret in argument.split(|c: char| c.is_whitespace() || c == '=').filter(|word| is_secret(word)) {
-            // Libraries may have shortened what they repeat: as much of it as stands there goes.
-            while let Some(at) = secret.get(..TELLING).and_then(|start| out.find(start)) {
-                let same = out[at..].bytes().zip(secret.bytes()).take_while(|(one, other)| one == other).count();
+        for secret in text.split(|c: char| c.is_whitespace() || c == '=').filter(|word| is_secret(word)) {
+            // Libraries may have shortened what they repeat, or changed its case: as much of it as stands there goes.
+            while let Some(at) = secret.get(..TELLING).and_then(|start| find(&out, start)) {
+                let pairs = out[at..].bytes().zip(secret.bytes());
+                let same = pairs.take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count();
                 out.replace_range(at..at + same, "(a secret key)");
             }
         }
@@ -133,18 +155,41 @@ fn hide(message: &str, arguments: impl Iterator<Item = Zeroizing<String>>) -> St
     out + hint
 }
 
+/// Where a text of ASCII stands, in whatever case.
+fn find(text: &str, wanted: &str) -> Option<usize> {
+    text.as_bytes().windows(wanted.len()).position(|window| window.eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
+/// Whether a text may be a seed phrase: words of letters, as many as the shortest has.
+fn is_phrase(text: &str) -> bool {
+    let is_word = |word: &str| (3..=8).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    text.split_whitespace().count() >= PHRASE && text.split_whitespace().all(is_word)
+}
+
 /// Whether a word is a key: an age identity, the text of a Lotus key file, or 32 bytes in hex. (A hash in hex looks the same, and no command
 /// takes one.)
 fn is_secret(word: &str) -> bool {
-    let hex = word.strip_prefix("0x").unwrap_or(word);
+    let hex = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")).unwrap_or(word);
     let is_hex = word.is_ascii() && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_identity = word.get(..IDENTITY.len()).is_some_and(|start| start.eq_ignore_ascii_case(IDENTITY));
-    word.is_ascii() && (is_identity || is_hex && (hex.len() == 64 || hex.starts_with(LOTUS_KEY)))
+    word.is_ascii() && (is_identity || is_hex && (hex.len() == 64 || find(hex, LOTUS_KEY) == Some(0)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_passphrase_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("passphrase");
+        std::fs::write(&file, "open sesame\nmore").unwrap();
+        for (mode, good) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(line_of(&file).ok().as_deref().map(String::as_str), good.then_some("open sesame"), "{mode:o}");
+        }
+        assert!(line_of(Path::new("-")).is_err());
+    }
 
     #[test]
     fn keys_are_not_repeated() {
@@ -164,6 +209,12 @@ mod tests {
         let file = format!("# public key: age1x\n{IDENTITY}1{}\n", "q".repeat(58));
         let said = hide(&format!("--recipient {}: no", file.replace('\n', " ")), [Zeroizing::new(file)].into_iter());
         assert!(!said.contains(IDENTITY), "{said}");
+        let upper = format!("{LOTUS_KEY}{}", "AB".repeat(60));
+        let said = hide(&format!("{}: no", upper.to_lowercase()), [Zeroizing::new(upper.to_uppercase())].into_iter());
+        assert!(!said.contains(LOTUS_KEY), "{said}");
+        let phrase = ["abandon"; 11].join(" ") + " about";
+        let said = hide(&format!("{phrase}: there is no such file"), [Zeroizing::new(phrase)].into_iter());
+        assert!(!said.contains("abandon") && said.contains("there is no such file"), "{said}");
         let harmless = format!("{} is no address", "ab".repeat(32));
         let arguments = ["bauta", "send", "t01000", "ü"].map(|argument| Zeroizing::new(argument.to_string()));
         assert_eq!(hide(&harmless, arguments.into_iter()), harmless);

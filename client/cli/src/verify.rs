@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::args::Verify;
 use crate::context::Context;
-use crate::exit::{Exit, exit_of};
+use crate::exit::{Exit, exit_of, sentence};
 use crate::files::shown;
 use crate::get::{Download, cause, downloads, room_for_a_piece};
 use crate::open;
@@ -76,16 +76,18 @@ pub async fn verify(context: &mut Context, args: Verify) -> anyhow::Result<Outpu
     let access = match open::open(context, &actor, id).await {
         Ok(access) => {
             findings.note("key", true, "opens, and is the one that the record commits to");
-            Some(access)
+            Ok(access)
         }
+        // Who has no key can look at the rest; without the node nobody can.
+        Err(error) if matches!(exit_of(&error), Exit::Network | Exit::Interrupted) => return Err(error),
         Err(error) => {
-            findings.note("key", false, format!("{error:#}"));
-            None
+            findings.note("key", false, sentence(&error));
+            Err(error)
         }
     };
     let sources = open::sources(context, &actor, &record, &args.provider).await?;
     for source in &sources {
-        serves(context, &network, source, &record.file, access.as_ref(), args.full, &mut findings).await?;
+        serves(context, &network, source, &record.file, access.as_ref().ok(), args.full, &mut findings).await?;
     }
     sectors(&actor, &network, &record.file.piece_cid, &mut findings).await?;
 
@@ -93,8 +95,8 @@ pub async fn verify(context: &mut Context, args: Verify) -> anyhow::Result<Outpu
     let output = Output::new(&Verified { file_id: id, version: record.version, checks });
     Ok(if corrupt {
         output.but(Exit::Corrupt, "somebody serves what is not this file")
-    } else if access.is_none() {
-        output.but(Exit::NoAccess, "the file does not open to you")
+    } else if let Err(why) = access {
+        output.but(exit_of(&why), format!("the file does not open to you: {}", sentence(&why)))
     } else if !served {
         output.but(Exit::Network, "nobody serves the file now")
     } else {

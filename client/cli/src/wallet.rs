@@ -5,7 +5,6 @@ mod phrases;
 mod texts;
 
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 
 use bauta_client::address::{Address, EthAddress};
@@ -24,6 +23,7 @@ use crate::exit::Failure;
 use crate::key::{choose_passphrase, export_secret};
 use crate::output::{Output, Rows, Table};
 use crate::place::is_dash;
+use crate::unattended;
 
 /// Longest key file that is imported.
 const MAX_FILE: u64 = 1 << 16;
@@ -33,13 +33,13 @@ pub async fn run(context: &mut Context, command: Wallet) -> anyhow::Result<Outpu
     match command {
         Wallet::New(args) => new(context, args),
         Wallet::List => list(context),
-        Wallet::Import(args) => import(context, args),
+        Wallet::Import(args) => import(context, args).await,
         Wallet::Export(args) => export(context, args),
         Wallet::Default(args) => default(context, args),
         Wallet::Balance(args) => balance(context, args).await,
         Wallet::Send(args) => send(context, args).await,
         Wallet::Pending(args) => pending::pending(context, args).await,
-        Wallet::Sign(args) => texts::sign(context, args),
+        Wallet::Sign(args) => texts::sign(context, args).await,
         Wallet::Verify(args) => texts::verify(context, args).await,
     }
 }
@@ -145,8 +145,8 @@ fn new(context: &mut Context, args: WalletNew) -> anyhow::Result<Output> {
     add(context, &Key::generate(args.kind.into()), args.encrypt)
 }
 
-fn import(context: &mut Context, args: WalletImport) -> anyhow::Result<Output> {
-    let text = read_secret(&args.file)?;
+async fn import(context: &mut Context, args: WalletImport) -> anyhow::Result<Output> {
+    let text = read_secret(&args.file).await?;
     if args.mnemonic {
         return phrases::import(context, &text, &args.derivation, args.encrypt);
     }
@@ -154,13 +154,12 @@ fn import(context: &mut Context, args: WalletImport) -> anyhow::Result<Output> {
 }
 
 /// A secret from a file that only its owner can read, or from stdin.
-fn read_secret(file: &Path) -> anyhow::Result<Zeroizing<String>> {
-    if is_dash(file) {
-        let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize + 1));
-        std::io::stdin().take(MAX_FILE).read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    let bytes = read_private(file)?;
+async fn read_secret(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let path = file.to_owned();
+    let bytes = match is_dash(file) {
+        true => unattended::stdin(MAX_FILE).await?,
+        false => unattended::run(move || Ok(read_private(&path)?)).await?,
+    };
     Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
 }
 

@@ -3,7 +3,10 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use bauta_devnet::bundle::Bundle;
 use bauta_devnet::chain::Chain;
@@ -14,7 +17,7 @@ use fvm_ipld_blockstore::{Blockstore, MemoryBlockstore};
 use fvm_ipld_encoding::CborStore;
 use multihash_codetable::Code;
 use serde_json::{Value, json};
-use support::{Net, Run, User, noise, tree};
+use support::{Net, Run, User, ended, is_ignored, noise, tree, wait_until, wait_until_interruptible};
 
 /// The folder's chain into a file.
 fn exported(user: &User, state: &Path, file: &str) -> Value {
@@ -139,6 +142,86 @@ fn what_is_no_whole_snapshot_is_refused_and_leaves_nothing() {
     // And the good one is good.
     let good = user.path("good.car");
     Net::start(&["--providers", "0", "--import", good.to_str().unwrap()]);
+}
+
+/// A folder's names, but for those of locks.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = entries.filter(|name| !name.ends_with(".lock")).collect();
+    names.sort();
+    names
+}
+
+/// Starts a devnet's command with both ends of it in our hands.
+fn begin(user: &User, args: &[&str]) -> Child {
+    let mut command = user.command(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &Child, signal: &str) {
+    let kill = ["-s", signal, &child.id().to_string()];
+    assert!(Command::new("kill").args(kill).status().unwrap().success());
+}
+
+#[test]
+fn asked_to_end_an_export_or_import_does_and_leaves_nothing() {
+    let user = User::alone();
+    let state = user.path("chain");
+    on_large_stack(|| drop(Chain::open(&state, &Genesis { accounts: 10, ..Genesis::default() }).unwrap()));
+    exported(&user, &state, "good.car");
+    let good = std::fs::read(user.path("good.car")).unwrap();
+    let expected = ["chain", "good.car"];
+
+    // Nobody reads on: it waits, and ends when asked to. Whoever has enough gets no complaint, and JSON has no place there.
+    let piped = ["devnet", "--state", "chain", "--export", "-"];
+    user.fails(2, &piped);
+    for by in ["INT", "TERM"] {
+        let mut child = begin(&user, &piped);
+        let mut some = [0; 10];
+        child.stdout.as_mut().unwrap().read_exact(&mut some).unwrap();
+        signal(&child, by);
+        assert_eq!(ended(&mut child), 130, "{by}");
+    }
+    let mut child = begin(&user, &piped);
+    child.stdout.take().unwrap().read_exact(&mut [0; 10]).unwrap();
+    let run = Run::of(child.wait_with_output().unwrap());
+    assert_eq!((run.code, &run.stderr[..]), (0, ""));
+    assert_eq!(names(user.work.path()), expected);
+
+    // Into a file: what a killed one has left goes with the next.
+    for by in ["KILL", "INT", "TERM"] {
+        let mut child = begin(&user, &["devnet", "--state", "chain", "--export", "out.car"]);
+        wait_until_interruptible(&mut child);
+        wait_until("a beginning", || names(user.work.path()).len() > 2 || child.try_wait().unwrap().is_some());
+        signal(&child, by);
+        match ended(&mut child) {
+            0 => std::fs::remove_file(user.path("out.car")).unwrap(),
+            code => assert_eq!((code, user.path("out.car").exists()), (if by == "KILL" { -1 } else { 130 }, false)),
+        }
+        if by != "KILL" {
+            assert_eq!(names(user.work.path()), expected, "{by}");
+        }
+    }
+
+    // Half of it comes: no chain, no devnet.
+    for by in ["KILL", "INT", "TERM", "HUP"] {
+        if by == "HUP" && is_ignored(1) {
+            continue;
+        }
+        let args = ["devnet", "--state", "new", "--import", "-", "--listen", "127.0.0.1:0", "--providers", "0"];
+        let mut child = begin(&user, &args);
+        child.stdin.as_mut().unwrap().write_all(&good[..good.len() / 2]).unwrap();
+        assert!(names(user.work.path()).len() > 2, "it is at it");
+        signal(&child, by);
+        let begun = Instant::now();
+        assert_eq!(ended(&mut child), if by == "KILL" { -1 } else { 130 }, "{by}");
+        assert!(begun.elapsed() < Duration::from_secs(8), "{by}: it takes its time");
+        let run = Run::of(child.wait_with_output().unwrap());
+        assert_eq!(run.stdout, b"", "{by}: nothing is served");
+        if by != "KILL" {
+            assert_eq!(names(user.work.path()), expected, "{by}: nor is anything left, also of who was killed");
+        }
+    }
 }
 
 /// A bundle of built-in actors like ours, but for the order of two of them that nothing runs.

@@ -12,6 +12,7 @@ use bauta_client::deal::mk20::Deal;
 use bauta_client::deal::{Curio, StorageProvider, Timeouts};
 use bauta_client::wallet::Key;
 use serde_json::{Value, json};
+use support::line::{Cut, Line};
 use support::{Net, User, banner_of, days, ends, interrupt, noise, wait_until};
 
 /// `bauta serve`, running.
@@ -122,6 +123,13 @@ fn a_hunter_fetches_from_our_server_and_earns() {
     let status = alice.ok(&["status", "1"]);
     let copy = &status["files"][0]["copies"][0];
     assert_eq!((&copy["health"], &copy["claims"][0]["bounty_id"]), (&"good".into(), &1.into()), "{status}");
+    // It is paid, and then the node is gone: nobody is told to try again.
+    days(&alice, 30);
+    let line = Line::to(&net, &[]);
+    line.cut("Filecoin.StateSearchMsg", Cut::Behind);
+    let settled = ends(&alice, 3, &["bounty", "settle", "1", "--rpc-url", &line.url()]);
+    assert!(settled["error"]["message"].as_str().unwrap().starts_with("this is done"), "{settled}");
+    assert_ne!(alice.ok(&["bounty", "show", "1"])["paid"], "0");
     assert_eq!(alice.ok(&["devnet", "check"])["violations"].as_array().unwrap().len(), 0);
 }
 

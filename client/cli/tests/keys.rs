@@ -42,6 +42,9 @@ fn a_passphrase_comes_from_a_file_or_a_command_and_never_from_nowhere() {
     let user = User::alone();
     let passphrase = user.write("pass", b"correct horse\nsecond line\n");
     user.fails(2, &["key", "new", "--encrypt"]);
+    std::fs::set_permissions(&passphrase, PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(user.fails(1, &["key", "new", "--encrypt", "--password-file", &passphrase]).contains("chmod 600"));
+    std::fs::set_permissions(&passphrase, PermissionsExt::from_mode(0o600)).unwrap();
     user.ok(&["key", "new", "--encrypt", "--password-file", &passphrase]);
     let text = std::fs::read(user.home.path().join("identity.txt")).unwrap();
     assert!(text.starts_with(b"age-encryption.org/"));
@@ -112,6 +115,7 @@ fn a_phrase_gives_its_keys_again() {
     let new: Vec<_> = all["keys"].as_array().unwrap().iter().map(|key| key["new"].clone()).collect();
     assert_eq!(new, [true, false, true]);
     let word = other.write("word", b"correct horse\n");
+    std::fs::set_permissions(&word, PermissionsExt::from_mode(0o600)).unwrap();
     let hidden = other.ok(&["wallet", "import", &path, "--mnemonic", "--phrase-password-file", &word]);
     assert_ne!(hidden["keys"][0]["address"], keys[0]["address"]);
     other.fails(1, &["wallet", "import", &path]);

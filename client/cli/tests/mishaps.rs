@@ -5,10 +5,11 @@ mod support;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use support::line::{Cut, Line};
 use support::{Net, User, noise};
 
 fn packed(user: &User, name: &str) -> String {
@@ -211,20 +212,133 @@ fn pipes_that_end_and_pipes_that_do_not() {
     assert!(!run.stdout.is_empty());
 }
 
+/// Sends a process a signal.
+fn signal(child: &Child, signal: &str) {
+    let kill = ["-s", signal, &child.id().to_string()];
+    assert!(std::process::Command::new("kill").args(kill).status().unwrap().success());
+}
+
+#[test]
+fn who_waits_for_what_is_typed_ends_when_asked() {
+    let user = User::alone();
+    user.ok(&["init", "--no-publish"]);
+    let me = user.address();
+    let signature = user.ok(&["wallet", "sign", &user.write("text", b"it is me")])["signature"].clone();
+    let made = std::process::Command::new("mkfifo").arg(user.path("pipe")).status().unwrap();
+    assert!(made.success());
+    let before = (support::tree(user.home.path()), fs::read_dir(user.work.path()).unwrap().count());
+    for args in [
+        &["wallet", "import", "-"][..],
+        &["wallet", "import", "-", "--mnemonic"],
+        &["wallet", "sign", "-"],
+        &["wallet", "sign", "pipe"],
+        &["wallet", "verify", &me, signature.as_str().unwrap(), "-"],
+        &["key", "import", "-", "--force"],
+        &["unpack", "-", "-o", "out"],
+        &["pack", "-", "-o", "out.car"],
+        &["commp", "-"],
+    ] {
+        for by in ["INT", "TERM"] {
+            let mut command = user.command(&[args, &["--json"]].concat());
+            let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = piped.spawn().unwrap();
+            let typed = child.stdin.take();
+            support::wait_until_interruptible(&mut child);
+            signal(&child, by);
+            let begun = Instant::now();
+            support::ended(&mut child);
+            assert!(begun.elapsed() < Duration::from_secs(8), "{args:?} takes its time");
+            let ended = support::Run::of(child.wait_with_output().unwrap());
+            assert_eq!((ended.code, &ended.json()["error"]["code"]), (130, &json!(130)), "{args:?}: {}", ended.stderr);
+            drop(typed);
+        }
+    }
+    let after = (support::tree(user.home.path()), fs::read_dir(user.work.path()).unwrap().count());
+    assert!(before == after, "nothing is left of it");
+}
+
+#[test]
+fn nobody_who_reads_makes_no_success_of_a_failure() {
+    let user = User::alone();
+    user.ok(&["key", "new"]);
+    fs::create_dir(user.path("folder")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(user.path("folder/socket")).unwrap();
+    for (code, args) in [
+        (0, &["key", "show"][..]),
+        (4, &["wallet", "default"]),
+        (2, &["wallet", "balance", "--nonsense"]),
+        (3, &["pack", "folder", "-o", "folder.car"]),
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let ended = user.command(&[args, json].concat()).stdout(writer).output().unwrap();
+            assert_eq!(ended.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&ended.stderr));
+            let _ = fs::remove_file(user.path("folder.car"));
+        }
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let piped = user.command(&["pack", "folder", "-o", "-"]).stdout(writer).output().unwrap();
+    assert_eq!(piped.status.code(), Some(3), "{}", String::from_utf8_lossy(&piped.stderr));
+}
+
+#[test]
+fn what_cannot_be_rehearsed_is_said_as_it_is() {
+    let user = User::alone();
+    for args in [
+        &["init"][..],
+        &["renew", "1"],
+        &["repair", "1"],
+        &["watch", "--once"],
+        &["market", "deposit", "1"],
+        &["market", "withdraw"],
+        &["market", "deal", "1", "--provider", "t01000"],
+        &["wallet", "pending", "--finish"],
+    ] {
+        let said = user.fails(2, &[args, &["--dry-run"]].concat());
+        assert!(said.contains("cannot be rehearsed yet"), "{args:?}: {said}");
+    }
+    for args in [&["ls"][..], &["market", "balance"], &["wallet", "pending"], &["devnet", "--export", "x"]] {
+        let said = user.fails(2, &[args, &["--dry-run"]].concat());
+        assert!(said.contains("this is none"), "{args:?}: {said}");
+    }
+    assert_eq!(support::tree(user.home.path()), []);
+}
+
+#[test]
+fn a_file_that_does_not_open_is_no_node_that_is_away() {
+    let net = Net::start(&["--providers", "1"]);
+    let line = Line::to(&net, &[]);
+    let (alice, bob, nobody) = (User::at(line.url()), User::on(&net), User::on(&net));
+    alice.ok(&["init"]);
+    bob.ok(&["init"]);
+    alice.write("file", b"a file");
+    alice.ok(&["put", "file"]);
+    alice.ok(&["verify", "1"]);
+    for (who, code) in [(&bob, 6), (&nobody, 4)] {
+        let ended = support::ends(who, code, &["verify", "1"]);
+        let checks = ended["data"]["checks"].as_array().unwrap();
+        assert_eq!((&checks[1]["what"], &checks[1]["ok"]), (&json!("key"), &json!(false)), "{ended}");
+        assert!(checks[2]["ok"] == true && checks.len() == 3, "the rest is looked at: {ended}");
+    }
+    line.cut("Filecoin.StateLookupID", Cut::Before);
+    alice.fails(5, &["verify", "1"]);
+}
+
 /// However a program is asked to end, it says so and leaves nothing half-written.
 #[test]
 fn asked_to_end_it_does() {
     let user = User::alone();
     user.ok(&["init", "--no-publish"]);
     // Tests that are run by `nohup` pass on that nobody wants to hear of hangups.
-    let signals: &[_] = if support::is_ignored(1) { &["INT", "TERM"] } else { &["INT", "TERM", "HUP"] };
+    let signals: &[&str] = if support::is_ignored(1) { &["INT", "TERM"] } else { &["INT", "TERM", "HUP"] };
     for signal in signals {
         let mut command = user.command(&["pack", "-", "-o", "out.car", "--json"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         input.write_all(&noise(3 << 20)).unwrap();
-        let kill = ["-s", signal, &child.id().to_string()];
-        assert!(std::process::Command::new("kill").args(kill).status().unwrap().success());
+        self::signal(&child, signal);
         // Its threads notice at the next leaf, however long the signal takes.
         let more = std::thread::spawn(move || while input.write_all(&[7; 1 << 16]).is_ok() {});
         support::ended(&mut child);

@@ -161,6 +161,9 @@ impl fmt::Display for Backend {
 impl FromStr for Backend {
     type Err = UnknownBackend;
 
+    /// Reads a name as [`Display`](fmt::Display) writes it; whether this CPU can run it is not asked.
+    ///
+    /// Errors: [`UnknownBackend`].
     fn from_str(name: &str) -> Result<Self, UnknownBackend> {
         Backend::ALL.into_iter().find(|backend| backend.to_string() == name).ok_or_else(|| UnknownBackend(name.into()))
     }

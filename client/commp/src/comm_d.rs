@@ -8,7 +8,7 @@ use crate::{Commitment, Error, height_of, parse_piece_cid, piece_cid};
 
 /// Gives the unsealed CID of a sector that holds `pieces` in this order, each aligned to its own size, and zeros elsewhere.
 ///
-/// Errors: [`Error::NotAPiece`], [`Error::BadSize`], [`Error::SectorTooSmall`].
+/// Errors: [`Error::NotAPiece`]; [`Error::BadSize`] of a piece or of the sector; [`Error::SectorTooSmall`].
 pub fn comm_d(pieces: &[(Cid, PaddedPieceSize)], sector_size: PaddedPieceSize) -> Result<Cid, Error> {
     let top = height_of(sector_size)?;
     // Complete subtrees from left to right, heights strictly falling: a binary counter of what is filled.

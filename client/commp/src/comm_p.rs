@@ -48,7 +48,7 @@ impl CommP {
 
     /// Gives what a piece of exactly these bytes is; on all cores when it is large.
     ///
-    /// Errors: [`Error::TooLarge`].
+    /// Errors: [`Error::TooLarge`] above 64 GiB (padded).
     pub fn of(payload: &[u8]) -> Result<PieceInfo, Error> {
         Engine::new().all_cores().piece_of(payload)
     }
@@ -60,7 +60,7 @@ impl CommP {
 
     /// Takes more bytes.
     ///
-    /// Errors: [`Error::TooLarge`].
+    /// Errors: [`Error::TooLarge`] above 64 GiB (padded): then none of them is taken.
     pub fn update(&mut self, mut payload: &[u8]) -> Result<(), Error> {
         let written = self.written.checked_add(payload.len() as u64).ok_or(Error::TooLarge)?;
         padded_size_of(written)?;
@@ -324,6 +324,7 @@ impl Default for CommP {
 }
 
 impl io::Write for CommP {
+    /// Errors: `FileTooLarge` with [`Error::TooLarge`] inside.
     fn write(&mut self, payload: &[u8]) -> io::Result<usize> {
         self.update(payload).map_err(|e| io::Error::new(io::ErrorKind::FileTooLarge, e))?;
         Ok(payload.len())

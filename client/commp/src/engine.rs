@@ -36,7 +36,7 @@ impl Engine {
     /// the CPU runs, in some milliseconds, unless the environment variable `BAUTA_COMMP_BACKEND` names one of them; smaller ones are the
     /// portable backend's.
     ///
-    /// Errors: [`Error::Unavailable`].
+    /// Errors: [`Error::Unavailable`] where this CPU cannot run it.
     pub fn backend(self, backend: Backend) -> Result<Self, Error> {
         let kernel = backend.kernel().ok_or(Error::Unavailable(backend))?;
         Ok(Engine { kernel: Some(kernel), ..self })
@@ -44,7 +44,7 @@ impl Engine {
 
     /// Keeps the nodes of this size: 32 bytes each. Smaller than 8 KiB is slow: the fused kernels do not stop there.
     ///
-    /// Errors: [`Error::BadSize`].
+    /// Errors: [`Error::BadSize`] unless it is a power of two, 128 bytes to 64 GiB.
     pub fn keep(self, node_size: PaddedPieceSize) -> Result<Self, Error> {
         Ok(Engine { keep: height_of(node_size)?, ..self })
     }
@@ -56,7 +56,7 @@ impl Engine {
 
     /// Gives what a piece of exactly these bytes is.
     ///
-    /// Errors: [`Error::TooLarge`].
+    /// Errors: [`Error::TooLarge`] above 64 GiB (padded).
     pub fn piece_of(self, payload: &[u8]) -> Result<PieceInfo, Error> {
         let mut comm_p = self.comm_p();
         comm_p.update(payload)?;
@@ -65,7 +65,7 @@ impl Engine {
 
     /// Gives the kept nodes of a piece of exactly these bytes.
     ///
-    /// Errors: [`Error::TooLarge`].
+    /// Errors: [`Error::TooLarge`] above 64 GiB (padded).
     pub fn tree_of(self, payload: &[u8]) -> Result<Tree, Error> {
         let mut comm_p = self.comm_p();
         comm_p.update(payload)?;

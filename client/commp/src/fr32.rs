@@ -12,7 +12,7 @@ pub(crate) const QUAD_HEIGHT: u8 = 2;
 
 /// Gives the padded size of a piece with so many payload bytes.
 ///
-/// Errors: [`Error::TooLarge`].
+/// Errors: [`Error::TooLarge`] above 64 GiB (padded).
 pub fn padded_size_of(payload_size: u64) -> Result<PaddedPieceSize, Error> {
     let quads = payload_size.div_ceil(QUAD as u64);
     if quads > MAX_PADDED_SIZE.0 / 128 {

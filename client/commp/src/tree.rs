@@ -67,7 +67,7 @@ impl Tree {
 
     /// Checks payload that was read at `offset`. It begins with a node and ends with one or with the payload.
     ///
-    /// Errors: [`Error::NotIncluded`].
+    /// Errors: [`Error::NotIncluded`] for other bytes, or what is no whole nodes.
     pub fn verify(&self, offset: u64, payload: &[u8]) -> Result<(), Error> {
         let node = self.node_size().unpadded().0;
         let end = offset.checked_add(payload.len() as u64).filter(|end| *end <= self.piece.payload_size);

@@ -92,6 +92,8 @@ impl FromStr for EthAddress {
     type Err = AddressError;
 
     /// Reads `0x` and 40 digits. Letters of both cases must have the checksum of EIP-55; letters of one case have none.
+    ///
+    /// Errors: Ethereum: no `0x`; not 40 digits; another checksum.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let wrong = |reason| AddressError::Ethereum { text: text.chars().take(100).collect(), reason };
         let digits = text.strip_prefix("0x").ok_or_else(|| wrong("it does not begin with 0x"))?;

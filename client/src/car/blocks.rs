@@ -26,7 +26,7 @@ pub trait Blocks {
 
     /// Reads a block into a buffer. Unless [`verifies`](Blocks::verifies), its bytes are anybody's until they have been verified.
     ///
-    /// Errors: [`Error::Missing`], [`Error::Truncated`], [`Error::Io`].
+    /// Errors: [`Error::Missing`], [`Error::Truncated`], [`Error::Io`]; [`Error::Unsupported`] for other hashes than sha2-256.
     fn read(&mut self, cid: &Cid, data: &mut Vec<u8>) -> Result<(), Error>;
 
     /// Says whether [`read`](Blocks::read) has verified what it gives.
@@ -62,7 +62,8 @@ pub trait Blocks {
 
     /// Opens a file for reading and seeking.
     ///
-    /// Errors: [`Error::BadNode`] for a directory; those of [`block`](Blocks::block).
+    /// Errors: [`Error::BadNode`], also for a directory; [`Error::Unsupported`] for a sharded one, a symlink or another codec; those of
+    /// [`block`](Blocks::block).
     fn file(&mut self, cid: &Cid) -> Result<FileReader<'_, Self>, Error>
     where
         Self: Sized,

@@ -14,6 +14,8 @@ use super::{CarWriter, Error, Link, Profile};
 const MOST_BYTES: usize = 32 << 20;
 
 /// Writes what a reader gives as one UnixFS file: leaves in order, a node right after its last child.
+///
+/// Errors: [`Error::Io`] of the reader or the output; [`Error::TooLarge`] for a profile whose leaves or nodes are above 2 MiB.
 pub fn add_file<W: Write>(mut file: impl Read, profile: &Profile, car: &mut CarWriter<W>) -> Result<Link, Error> {
     let mut layout = Layout::new(profile.max_links);
     let together = bauta_commp::messages_worth_gathering(false).min(MOST_BYTES / profile.chunk_size).max(1);
@@ -45,7 +47,7 @@ fn put_leaf<W: Write>(cid: Cid, chunk: &[u8], car: &mut CarWriter<W>) -> Result<
 
 /// Writes a directory. Names are sorted by their bytes.
 ///
-/// Errors: [`Error::TooLarge`] when it needs more than 2 MiB.
+/// Errors: [`Error::TooLarge`] when it needs more than 2 MiB; [`Error::Io`].
 pub fn add_directory<W: Write>(entries: Vec<(String, Link)>, car: &mut CarWriter<W>) -> Result<Link, Error> {
     let (link, block) = directory_block(entries);
     car.put(&link.cid, &block)?;

@@ -11,6 +11,8 @@ use super::{Blocks, Error};
 pub(super) const MAX_DEPTH: usize = 20;
 
 /// Reads a file; see [`Blocks::file`].
+///
+/// Errors: as there; inside a `std::io::Error`.
 pub struct FileReader<'a, B> {
     car: &'a mut B,
     root: Cid,

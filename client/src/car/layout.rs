@@ -10,9 +10,9 @@ use super::unixfs::file_data;
 /// How a file is cut and linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profile {
-    /// Bytes of each leaf but the last.
+    /// Bytes of each leaf but the last: at least one, at most 2 MiB.
     pub chunk_size: usize,
-    /// Most links of a node.
+    /// Most links of a node: at least two.
     pub max_links: usize,
 }
 
@@ -47,6 +47,8 @@ impl Layout {
     }
 
     /// Adds the next leaf. A node is made as soon as its last child is there.
+    ///
+    /// Errors: those of `emit`.
     pub fn push(&mut self, leaf: Link, emit: Emit) -> Result<(), Error> {
         let mut link = leaf;
         for level in 0.. {
@@ -63,6 +65,8 @@ impl Layout {
     }
 
     /// Makes what parents are missing and gives the root; `None` without leaves.
+    ///
+    /// Errors: those of `emit`.
     pub fn finish(mut self, emit: Emit) -> Result<Option<Link>, Error> {
         for level in 0..self.levels.len() {
             let top = level + 1 == self.levels.len();

@@ -18,7 +18,8 @@ use super::{Block, CarReader, Error, Link, Profile, wrong_root};
 /// * children first, as [`super::CarWriter`] writes: the leaves' bytes are given when they match their own CIDs, and whether
 ///   they are this file and all of it is known at the end only. Until `read` gave 0 the bytes are unconfirmed.
 ///
-/// Errors: [`Error::WrongRoot`], [`Error::Order`] when another order is met; those of [`CarReader`]; inside a `std::io::Error`.
+/// Errors: [`Error::WrongRoot`]; [`Error::Order`] when another order is met; [`Error::Missing`] when the CAR ends before the file;
+/// [`Error::BadNode`], also for a directory; those of [`CarReader`]; inside a `std::io::Error`.
 pub struct FileStream<R> {
     car: CarReader<R>,
     root: Cid,
@@ -43,6 +44,8 @@ enum Order {
 
 impl<R: Read> FileStream<R> {
     /// Reads the header.
+    ///
+    /// Errors: [`Error::WrongRoot`] unless the header names this root; those of [`CarReader::new`].
     pub fn new(input: R, root: &Cid) -> Result<Self, Error> {
         let car = CarReader::new(input)?;
         if car.root() != root {

@@ -45,6 +45,8 @@ impl Frame {
 
 impl<W: Write> CarWriter<W> {
     /// Writes a header of the right length.
+    ///
+    /// Errors: [`Error::Io`].
     pub fn new(mut out: W) -> Result<Self, Error> {
         let nothing = Cid::new_v1(RAW, Multihash::wrap(0x12, &[0; 32]).expect("32 bytes fit a multihash"));
         out.write_all(&header(&nothing)?)?;
@@ -59,7 +61,8 @@ impl<W: Write> CarWriter<W> {
 
     /// Writes a block. Its CID is trusted.
     ///
-    /// Errors: [`Error::TooLarge`] for a block that readers would refuse.
+    /// Errors: [`Error::TooLarge`] for a block that readers would refuse; [`Error::Unsupported`] for other hashes than sha2-256;
+    /// [`Error::Io`].
     pub fn put(&mut self, cid: &Cid, data: &[u8]) -> Result<(), Error> {
         if let Some(frame) = self.admit(cid, data.len())? {
             self.out.write_all(frame.as_bytes())?;
@@ -98,6 +101,8 @@ impl<W: Write> CarWriter<W> {
     }
 
     /// Ends the CAR: gives back the output and the header that belongs at its start.
+    ///
+    /// Errors: as [`header`]; [`Error::Io`].
     pub fn finish(mut self, root: &Cid) -> Result<(W, [u8; HEADER]), Error> {
         self.out.flush()?;
         Ok((self.out, header(root)?))

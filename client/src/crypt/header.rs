@@ -32,6 +32,9 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads a header and the nonce behind it, and not a byte more.
+    ///
+    /// Errors: [`Error::Malformed`]; [`Error::Unsupported`] for an armored file, another version or a passphrase; [`Error::TooLarge`] above
+    /// 256 KiB; [`Error::Truncated`]; [`Error::Io`].
     pub fn read(mut input: impl Read) -> Result<Header, Error> {
         let mut text = Vec::with_capacity(512);
         let mut start = 0;

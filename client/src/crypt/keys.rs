@@ -62,6 +62,9 @@ impl Identity {
 impl FromStr for Identity {
     type Err = Error;
 
+    /// Reads `AGE-SECRET-KEY-1…`.
+    ///
+    /// Errors: [`Error::Malformed`]; [`Error::Unsupported`] for post-quantum and plugin identities. Neither repeats the text.
     fn from_str(text: &str) -> Result<Self, Error> {
         for (prefix, kind) in
             [("AGE-SECRET-KEY-PQ-1", "a post-quantum identity"), ("AGE-PLUGIN-", "the identity of an age plugin")]
@@ -104,6 +107,9 @@ impl Recipient {
 impl FromStr for Recipient {
     type Err = Error;
 
+    /// Reads `age1…`.
+    ///
+    /// Errors: [`Error::Malformed`], also for a point of low order; [`Error::Unsupported`] for other kinds of recipients.
     fn from_str(text: &str) -> Result<Self, Error> {
         const BAD: Error = Error::Malformed("this is no age recipient (age1…)");
         // `age1`, a kind, `1`: bech32 takes the last 1 as the separator, so other kinds have a second one.

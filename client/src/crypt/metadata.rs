@@ -61,7 +61,7 @@ impl Metadata {
     /// Decrypts.
     ///
     /// Errors: [`Error::WrongKey`] when it does not authenticate, [`Error::Malformed`], [`Error::TooLarge`],
-    /// [`Error::Unsupported`] for another version.
+    /// [`Error::Unsupported`] for another version or kind of content.
     pub fn open(sealed: &[u8], key: &FileKey) -> Result<Metadata, Error> {
         if sealed.len() > MAX_METADATA {
             return Err(Error::TooLarge { what: "metadata", limit: MAX_METADATA });

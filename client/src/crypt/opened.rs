@@ -43,6 +43,9 @@ pub fn reheader<R: Read>(mut file: R, key: &FileKey, recipients: &[Recipient]) -
 }
 
 /// The plaintext of an age file; read it.
+///
+/// Errors: those of the file; [`Error::Chunk`], [`Error::Truncated`], [`Error::TrailingData`], [`Error::Malformed`], inside a
+/// `std::io::Error`.
 pub struct Opened<R> {
     file: R,
     key: FileKey,

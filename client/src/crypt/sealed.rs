@@ -11,14 +11,14 @@ use super::{Error, FileKey, Recipient, Wrap, wrap};
 
 /// Encrypts what a reader gives, under a new file key, to one or more recipients. The age file is read from the result.
 ///
-/// Errors: [`Error::Malformed`] without a recipient.
+/// Errors: [`Error::Malformed`] without a recipient; [`Error::TooLarge`] for more of them than a header holds.
 pub fn seal<R: Read>(plain: R, recipients: &[Recipient]) -> Result<Sealed<R>, Error> {
     seal_with_key(plain, &FileKey::generate(), recipients)
 }
 
 /// As [`seal`] under a given file key. The body's key is new each time, so one file key may seal several bodies.
 ///
-/// Errors: [`Error::Malformed`] without a recipient.
+/// Errors: [`Error::Malformed`] without a recipient; [`Error::TooLarge`] for more of them than a header holds.
 pub fn seal_with_key<R: Read>(plain: R, key: &FileKey, recipients: &[Recipient]) -> Result<Sealed<R>, Error> {
     let Envelope { wraps, header, body } = Envelope::new(key, recipients)?;
     Ok(Sealed { plain, key: key.clone(), wraps, body, ready: header, taken: 0, ahead: None, index: 0, failed: false })
@@ -35,6 +35,8 @@ pub(crate) struct Envelope {
 
 impl Envelope {
     /// Makes one; the body's key is new each time.
+    ///
+    /// Errors: [`Error::Malformed`] without a recipient; [`Error::TooLarge`] for more of them than a header holds.
     pub fn new(key: &FileKey, recipients: &[Recipient]) -> Result<Envelope, Error> {
         let wraps = recipients.iter().map(|recipient| wrap(key, recipient)).collect::<Result<Vec<_>, _>>()?;
         if wraps.is_empty() {
@@ -50,6 +52,8 @@ impl Envelope {
 }
 
 /// An age file in the making; read it.
+///
+/// Errors: those of the plaintext's reader; after one, reading does not go on.
 pub struct Sealed<R> {
     plain: R,
     key: FileKey,

@@ -110,7 +110,7 @@ struct NetworkForm {
 impl Config {
     /// Reads a file; a missing one is the default configuration.
     ///
-    /// Errors: unreadable; no TOML; an unknown key; a bad name, address or URL.
+    /// Errors: File: it cannot be read; as [`Config::parse`].
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&text, path),
@@ -120,6 +120,9 @@ impl Config {
     }
 
     /// Reads the text of a file; `path` is for its errors.
+    ///
+    /// Errors: Syntax: no TOML, or an unknown key; Name; Actor; Url: a bad one; NotCustom: a known network is given a node name or a
+    /// chain id.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let syntax = |error: toml::de::Error| ConfigError::Syntax {
             path: path.to_path_buf(),
@@ -164,12 +167,16 @@ impl Config {
         toml::to_string(&form).expect("strings and numbers in named tables always encode")
     }
 
-    /// Writes the file.
+    /// Writes the file, 0600.
+    ///
+    /// Errors: File: it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), ConfigError> {
         Ok(replace_private(path, self.to_toml().as_bytes())?)
     }
 
     /// The network of that name, or the default one, with what is known of it here.
+    ///
+    /// Errors: Name: no network can have that name.
     pub fn network(&self, name: Option<&str>) -> Result<Network, ConfigError> {
         let name = name.or(self.network.as_deref()).unwrap_or("local");
         Ok(match Network::from_name(name)? {
@@ -186,6 +193,8 @@ impl Config {
     }
 
     /// Where to reach a network: the configured node, else the default one; `None` for a custom network without either.
+    ///
+    /// Errors: Url: the configured one is none.
     pub fn endpoint(&self, network: &Network) -> Result<Option<Endpoint>, ConfigError> {
         let configured = self.networks.get(network.name()).and_then(|config| config.rpc_url.as_deref());
         let Some(url) = configured.or(network.default_url()) else { return Ok(None) };

@@ -65,6 +65,8 @@ impl FileError {
 }
 
 /// Makes a folder and the missing ones above it; new ones are 0700.
+///
+/// Errors: Io.
 pub fn create_private_folder(folder: &Path) -> Result<(), FileError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -81,13 +83,15 @@ pub fn create_private(path: &Path, contents: &[u8]) -> Result<(), FileError> {
 }
 
 /// Writes a secret file, 0600, over the old one if there is one.
+///
+/// Errors: Io: its folder or the file cannot be written.
 pub fn replace_private(path: &Path, contents: &[u8]) -> Result<(), FileError> {
     write(path, contents, Mode::Private, Place::Replace)
 }
 
 /// Writes a file with the usual permissions; `replace` allows an old one to be overwritten.
 ///
-/// Errors: Exists: there is one and `replace` is false.
+/// Errors: Exists: there is one and `replace` is false; Missing: there is no such folder.
 pub fn write_public(path: &Path, contents: &[u8], replace: bool) -> Result<(), FileError> {
     write(path, contents, Mode::Public, if replace { Place::Replace } else { Place::New })
 }
@@ -152,6 +156,8 @@ pub fn is_unfinished(name: &str) -> bool {
 }
 
 /// Removes a file; one that is not there is fine.
+///
+/// Errors: Io: it cannot be removed.
 pub fn remove(path: &Path) -> Result<(), FileError> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(FileError::io(path, source)),

@@ -146,6 +146,8 @@ pub fn params(input: &[u8]) -> RawBytes {
 }
 
 /// The call data in a message's params, the inverse of [`params`].
+///
+/// Errors: Params: not one canonical byte string, or an empty one.
 pub fn input(params: &RawBytes) -> Result<Vec<u8>, EthError> {
     if params.is_empty() {
         return Ok(vec![]);
@@ -160,7 +162,7 @@ pub fn input(params: &RawBytes) -> Result<Vec<u8>, EthError> {
 impl EthTransaction {
     /// Reads the bytes of `eth_sendRawTransaction`.
     ///
-    /// Errors: a type that the network does not take, another chain, an access list, anything not canonical.
+    /// Errors: a type that the network does not take, another chain, an access list, a `v` of no form, anything not canonical.
     pub fn parse(raw: &[u8], chain_id: u64) -> Result<Self, EthError> {
         match raw.first() {
             None => Err(EthError::Rlp("it is empty")),
@@ -286,6 +288,8 @@ impl EthTransaction {
     }
 
     /// The message, with the sender recovered from the signature.
+    ///
+    /// Errors: as [`EthTransaction::sender`].
     pub fn to_signed_message(&self) -> Result<SignedMessage, EthError> {
         let message = self.to_message(self.sender()?);
         Ok(SignedMessage { message, signature: self.signature()? })
@@ -325,6 +329,8 @@ impl EthTransaction {
     }
 
     /// Who signed it.
+    ///
+    /// Errors: as [`EthTransaction::parity`]; Signature: `r` and `s` are none.
     pub fn sender(&self) -> Result<EthAddress, EthError> {
         let mut signature = [0; 65];
         signature[..32].copy_from_slice(&self.r);
@@ -334,6 +340,8 @@ impl EthTransaction {
     }
 
     /// 0 or 1, whatever the form.
+    ///
+    /// Errors: RecoveryId: `v` is none of this form and chain.
     pub fn parity(&self) -> Result<u8, EthError> {
         let base = match self.form {
             Form::Eip1559 => 0,

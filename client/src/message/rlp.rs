@@ -15,6 +15,8 @@ pub(super) enum Item<'a> {
 
 impl<'a> Item<'a> {
     /// Its bytes, if it is no list.
+    ///
+    /// Errors: Rlp: it is a list.
     pub fn bytes(&self) -> Result<&'a [u8], EthError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
@@ -23,6 +25,8 @@ impl<'a> Item<'a> {
     }
 
     /// Its number, if it fits.
+    ///
+    /// Errors: Rlp: it is a list, begins with a zero, or is above 64 bits.
     pub fn u64(&self) -> Result<u64, EthError> {
         let bytes = self.number()?;
         let mut padded = [0; 8];
@@ -31,7 +35,9 @@ impl<'a> Item<'a> {
         Ok(u64::from_be_bytes(padded))
     }
 
-    /// Its number as 32 bytes.
+    /// Its number as 32 bytes, big-endian.
+    ///
+    /// Errors: Rlp: it is a list, begins with a zero, or is above 256 bits.
     pub fn word(&self) -> Result<[u8; 32], EthError> {
         let bytes = self.number()?;
         let mut word = [0; 32];

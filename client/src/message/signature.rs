@@ -114,6 +114,8 @@ impl Signature {
     }
 
     /// Reads the wire form: type byte, then the signature.
+    ///
+    /// Errors: Empty; Kind: no kind has this type byte; as [`Signature::new`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SignatureError> {
         let (&first, rest) = bytes.split_first().ok_or(SignatureError::Empty)?;
         let kind = SignatureKind::from_byte(first).ok_or(SignatureError::Kind(first))?;
@@ -142,6 +144,8 @@ impl Signature {
     ///
     /// secp256k1: ECDSA over blake2b-256 of `data`, the public key recovered and its address compared. BLS: over `data` itself. Delegated:
     /// ECDSA over keccak-256 of `data`.
+    ///
+    /// Errors: WrongAddress: no such address signs with this kind; Malformed: no signature on the curve; Mismatch: another key or other bytes.
     pub fn verify(&self, data: &[u8], signer: &Address) -> Result<(), SignatureError> {
         match (self.kind, signer.payload()) {
             (SignatureKind::Secp256k1, Payload::Secp256k1(_)) => self.verify_secp256k1(data, signer),

@@ -24,6 +24,8 @@ impl SignedMessage {
     }
 
     /// Decodes; only canonical bytes within [`MAX_MESSAGE_SIZE`] are taken.
+    ///
+    /// Errors: TooBig; Undecodable; Version: not 0; NotCanonical.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MessageError> {
         if bytes.len() > MAX_MESSAGE_SIZE {
             return Err(MessageError::TooBig(bytes.len()));
@@ -72,6 +74,8 @@ impl SignedMessage {
     }
 
     /// Checks the signature against `signer`, the key address behind an ID sender.
+    ///
+    /// Errors: NeedsChain: it is an f410 account's, see [`SignedMessage::verify_on`]; as [`Signature::verify`].
     pub fn verify_for(&self, signer: &fvm_shared::address::Address) -> Result<(), SignatureError> {
         if self.signature.kind() == SignatureKind::Delegated && signer.protocol() == Protocol::Delegated {
             return Err(SignatureError::NeedsChain);
@@ -80,6 +84,8 @@ impl SignedMessage {
     }
 
     /// Checks what nodes check on arrival, except for signature, nonce and balance.
+    ///
+    /// Errors: TooBig: above [`MAX_MESSAGE_SIZE`]; as [`check`](super::check).
     pub fn check(&self) -> Result<(), MessageError> {
         let len = self.to_bytes().len();
         if len > MAX_MESSAGE_SIZE { Err(MessageError::TooBig(len)) } else { check(&self.message) }

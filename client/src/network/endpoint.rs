@@ -23,8 +23,8 @@ pub enum EndpointError {
     #[error("the node's address is empty")]
     Empty,
     /// A scheme other than http, https, ws and wss.
-    #[error("a node is reached by http:// or https://, not by `{0}://`")]
-    Scheme(String),
+    #[error("a node is reached by http:// or https://")]
+    Scheme,
     /// A multiaddr that is not `/ip4|ip6|dns…/HOST/tcp/PORT[/http|/https|/ws|/wss]`.
     #[error("the node's multiaddr is not understood: {0}")]
     Multiaddr(&'static str),
@@ -57,6 +57,13 @@ impl Endpoint {
     /// The URL that requests are posted to.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Host and port of the node.
+    pub fn socket(&self) -> Option<(String, u16)> {
+        let url = reqwest::Url::parse(&self.url).ok()?;
+        let host = url.host_str()?.trim_matches(['[', ']']).to_string();
+        Some((host, url.port_or_known_default()?))
     }
 
     /// The bearer token.
@@ -124,7 +131,8 @@ fn checked_url(url: &str) -> Result<String, EndpointError> {
     let scheme = match scheme {
         "http" | "ws" => "http",
         "https" | "wss" => "https",
-        other => return Err(EndpointError::Scheme(other.chars().take(20).collect())),
+        // What stands there may be a token.
+        _ => return Err(EndpointError::Scheme),
     };
     if rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(EndpointError::Url("it contains white space"));

@@ -65,6 +65,8 @@ struct Told {
 
 impl Checkpoints {
     /// Writes a checkpoint about every so many bytes of the CAR; the journal has what this commitment covers.
+    ///
+    /// Errors: the system starts no thread.
     pub fn new(part: File, journal: Journal, every: u64, comm_p: Option<&CommP>) -> io::Result<Self> {
         let told = Told::default();
         let (sender, received) = sync_channel::<Checkpoint>(1);

@@ -22,6 +22,8 @@ enum Way<'a> {
 
 impl<'a> Disk<'a> {
     /// Goes on where the file stands. One that does not stand at its start has to be open for reading, too.
+    ///
+    /// Errors: what is in front of there cannot be read.
     pub fn new(file: &'a mut File) -> io::Result<Self> {
         Ok(Disk(match direct::open(file) {
             Some((past, at)) => Way::Direct(Direct::new(file, past, at)?),
@@ -29,7 +31,9 @@ impl<'a> Disk<'a> {
         }))
     }
 
-    /// Lets the system have everything. Says whether all went well: the disk reports each failure once only. Nothing is synced yet.
+    /// Lets the system have everything. The disk reports each failure once only. Nothing is synced yet.
+    ///
+    /// Errors: what the disk said of anything written.
     pub fn finish(&mut self) -> io::Result<()> {
         match &mut self.0 {
             Way::Direct(file) => file.finish(),

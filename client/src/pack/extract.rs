@@ -39,8 +39,8 @@ impl<B: Blocks> Package<B> {
     /// Decrypts to `destination`: a file, or a folder that must not be there or be empty. Restores modes (without set-user
     /// and the like) and times, keeps links as links.
     ///
-    /// Errors: [`Error::Exists`], [`Error::Corrupt`] with the path, [`Error::Io`]; [`Error::Unsupported`] for a name that this system
-    /// cannot have.
+    /// Errors: [`Error::Exists`], of a file unless `options.overwrite`; [`Error::Corrupt`], in a folder with the path; [`Error::Io`],
+    /// [`Error::NoRoom`]; [`Error::Unsupported`] for a name that this system cannot have.
     pub fn unpack(&mut self, destination: &Path, mut options: Options<'_>) -> Result<Unpacked, Error> {
         match self.kind() {
             ContentKind::File => {

@@ -25,7 +25,7 @@ use crate::crypt::Recipient;
 /// Gives the file, all of it on the disk. It vanishes when it is dropped: put it into its place, then call [`Resume::forget`].
 ///
 /// Errors: as [`pack`](super::pack). After one that may pass ([`Error::may_pass`]) file and journal stay, if there is a checkpoint; else
-/// both are removed.
+/// both are removed. [`Error::Busy`] where another process is at it: then nothing is touched.
 pub fn pack_into_file(
     path: &Path,
     recipients: &[Recipient],

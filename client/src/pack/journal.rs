@@ -142,6 +142,8 @@ pub(super) struct Journal {
 impl Journal {
     /// Begins one over whatever is at the path, 0600. With a state, it is on the disk when this returns, in as many lines as it needs; without,
     /// nothing would be lost.
+    ///
+    /// Errors: the system's.
     pub fn create(path: &Path, owner: &Recipient, head: &Head, state: Option<&Checkpoint>) -> io::Result<Self> {
         let folder = path.parent().unwrap_or(Path::new("."));
         create_private_folder(folder).map_err(|e| match e {
@@ -179,6 +181,8 @@ impl Journal {
     }
 
     /// Adds a checkpoint; it is on the disk when this returns.
+    ///
+    /// Errors: the system's.
     pub fn append(&mut self, checkpoint: &Checkpoint) -> io::Result<()> {
         self.line(checkpoint)?;
         self.file.sync_data()

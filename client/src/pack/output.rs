@@ -17,6 +17,8 @@ pub(super) struct Output<W: Write> {
 
 impl<W: Write + Seek> Output<W> {
     /// Starts at the output's position.
+    ///
+    /// Errors: what the output says.
     pub fn new(mut out: W) -> Result<Self, Error> {
         let start = out.stream_position()?;
         Ok(Output { out: BufWriter::with_capacity(256 << 10, out), start, comm_p: comm_p() })
@@ -28,6 +30,8 @@ impl<W: Write + Seek> Output<W> {
     }
 
     /// Puts the real header in its place, in the output and in the tree.
+    ///
+    /// Errors: what the output says.
     pub fn finish(mut self, header: &[u8; HEADER]) -> Result<Tree, Error> {
         self.comm_p.patch_prefix(header).expect("the CAR begins with a header of this length");
         let end = self.out.stream_position()?;
@@ -46,6 +50,8 @@ impl<W: Write> Output<W> {
     }
 
     /// Hands all to the system, and puts down the commitment to it; the kept nodes beside it.
+    ///
+    /// Errors: what the output says.
     pub fn save(&mut self) -> io::Result<(Saved, &[Commitment])> {
         self.out.flush()?;
         let saved = self.comm_p.save().expect("it is on one thread and keeps no nodes below 1 MiB");
@@ -53,6 +59,8 @@ impl<W: Write> Output<W> {
     }
 
     /// Writes what was committed to ahead, if it was.
+    ///
+    /// Errors: what the output says; `FileTooLarge` above 64 GiB (padded).
     pub fn write_part(&mut self, bytes: &[u8], part: Option<&Part>) -> io::Result<()> {
         match part {
             Some(part) => {

@@ -48,7 +48,7 @@ impl<R: Read + Seek> Package<CarFile<R>> {
     /// a folder.
     ///
     /// Errors: [`Error::NoAccess`] with the wrong key; [`Error::Corrupt`], also when the root is another than the one given;
-    /// [`Error::Unsupported`] for content that is no package.
+    /// [`Error::Unsupported`] for content that is no package; [`Error::TooLarge`]; [`Error::Io`].
     pub fn open(car: R, root: Option<&Cid>, key: Key<'_>) -> Result<Self, Error> {
         Package::of(CarFile::open(car, root)?, key)
     }
@@ -56,6 +56,8 @@ impl<R: Read + Seek> Package<CarFile<R>> {
 
 impl<B: Blocks> Package<B> {
     /// As [`open`](Package::open), from wherever its blocks are.
+    ///
+    /// Errors: as [`open`](Package::open); the root is not compared.
     pub fn of(mut car: B, key: Key<'_>) -> Result<Self, Error> {
         let root = car.root();
         let Some(listing) = car.directory(&root)? else {
@@ -142,8 +144,8 @@ impl<B: Blocks> Package<B> {
     /// Writes bytes of a file to an output, in order, as they are decrypted: of the file at a path of a folder, or of the only one. Not a
     /// block is read that none of them is in. The range is cut off at the end of the file. Gives the bytes written.
     ///
-    /// Errors: [`Error::BeyondEnd`] where the range begins behind the end; those of [`open_path`](Package::open_path) and
-    /// [`open_file`](Package::open_file); [`Error::Io`] without a path when writing failed. What was written before an error is right.
+    /// Errors: [`Error::BeyondEnd`] where the range begins at the end or behind it; those of [`open_path`](Package::open_path) and
+    /// [`open_file`](Package::open_file); [`Error::Output`] when writing failed. What was written before an error is right.
     pub fn copy(
         &mut self,
         path: Option<&[u8]>,

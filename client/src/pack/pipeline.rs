@@ -99,11 +99,14 @@ pub(super) struct Pipeline<W: Write> {
 }
 
 impl<W: Write + Seek> Pipeline<W> {
+    /// Errors: what the output says.
     pub fn new(out: W, recipients: &[Recipient]) -> Result<Self, Error> {
         Ok(Pipeline::with(CarWriter::new(Output::new(out)?)?, recipients))
     }
 
     /// Goes on with a CAR that begins with the output and holds these blocks; the output stands at its end.
+    ///
+    /// Errors: [`Error::Unsupported`] for blocks of other hashes than sha2-256.
     pub fn resume<'a>(
         out: W,
         recipients: &[Recipient],
@@ -151,6 +154,9 @@ impl<W: Write + Seek> Pipeline<W> {
     }
 
     /// Encrypts what a reader gives under a new key. When reading fails, what was read stays in the CAR, and nothing links to it.
+    ///
+    /// Errors: what the reader says; [`Error::Corrupt`] without a recipient, [`Error::TooLarge`] for more of them than a header holds; what the
+    /// output says of anything added before, [`Error::TooLarge`] above 64 GiB (padded).
     pub fn add(&mut self, reader: impl Read, note: Option<Note>) -> Result<SealedFile, Error> {
         let key = FileKey::generate();
         let Envelope { wraps, header, body } = Envelope::new(&key, &self.recipients)?;
@@ -168,6 +174,8 @@ impl<W: Write + Seek> Pipeline<W> {
     }
 
     /// Goes on with a file of which these leaves are in the CAR already: as [`add`](Pipeline::add) with its rest.
+    ///
+    /// Errors: as there, but for the recipients.
     pub fn add_rest(
         &mut self,
         reader: impl Read,
@@ -202,6 +210,8 @@ impl<W: Write + Seek> Pipeline<W> {
     }
 
     /// As [`add`](Pipeline::add), all of it in one job if it is small.
+    ///
+    /// Errors: as there.
     pub fn add_bytes(&mut self, plain: Vec<u8>, note: Option<Note>) -> Result<FileKey, Error> {
         if plain.len() > SMALL || self.recipients.len() * MAX_WRAP > LEAF / 2 || self.recipients.is_empty() {
             return Ok(self.add(&plain[..], note)?.key);
@@ -222,12 +232,16 @@ impl<W: Write + Seek> Pipeline<W> {
     }
 
     /// Makes a directory of the files since the last one, named by their numbers.
+    ///
+    /// Errors: as [`drain`](Pipeline::drain).
     pub fn close_directory(&mut self, name: fn(u64) -> String) -> Result<(), Error> {
         self.stages.push_back(Stage::Directory(name));
         self.advance(false)
     }
 
     /// Does all that is left to do. Gives the directories, and the files that are in none.
+    ///
+    /// Errors: what the output says; [`Error::TooLarge`] above 64 GiB (padded).
     pub fn drain(&mut self) -> Result<(Vec<Link>, Vec<Link>), Error> {
         loop {
             self.advance(true)?;

@@ -45,6 +45,8 @@ impl Found {
     }
 
     /// Says whether an open file is the one that was looked at.
+    ///
+    /// Errors: the system's.
     pub fn is(&self, file: &File) -> io::Result<bool> {
         let now = file.metadata()?;
         let id = |identity: Option<(u64, u64, bool)>| identity.map(|id| (id.0, id.1));

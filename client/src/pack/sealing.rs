@@ -144,6 +144,8 @@ impl Cutter {
     }
 
     /// Reads what belongs into the next leaf. The leaf is empty when the file ended just before it.
+    ///
+    /// Errors: the reader's.
     pub fn next(&mut self, mut reader: impl Read, buffer: Vec<u8>) -> io::Result<Plain> {
         let mut leaf = Leaf::in_buffer(buffer);
         let header = std::mem::take(&mut self.header);

@@ -73,6 +73,8 @@ impl SealedFile {
     }
 
     /// Ends the CAR.
+    ///
+    /// Errors: what the output says.
     pub fn packed<W: Write + Seek>(
         self,
         car: CarWriter<Output<W>>,

@@ -45,12 +45,16 @@ pub(super) struct Source<R> {
 
 impl Source<File> {
     /// Takes a file from its start.
+    ///
+    /// Errors: the system's.
     pub fn of_file(path: &Path, file: File) -> io::Result<Self> {
         let opened = Some(Opened::of(&file.metadata()?));
         Ok(Source { path: path.into(), reader: file, opened, read: 0, failed: None })
     }
 
     /// Takes a file from where it stands. It has to be what an earlier run has seen, until its end.
+    ///
+    /// Errors: the system's.
     pub fn going_on(path: &Path, mut file: File, seen: Seen) -> io::Result<Self> {
         let read = file.stream_position()?;
         let size = seen.0.first().copied().unwrap_or_default();
@@ -70,6 +74,8 @@ impl Source<File> {
     }
 
     /// Reads all of a small file.
+    ///
+    /// Errors: as [`check`](Source::check).
     pub fn read_all(&mut self) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::with_capacity(self.expected().unwrap_or_default() as usize);
         let outcome = self.read_to_end(&mut bytes);
@@ -79,6 +85,8 @@ impl Source<File> {
     }
 
     /// Reads all of a file for the digest of its content, and goes back to the start.
+    ///
+    /// Errors: as [`check`](Source::check); [`Error::Io`] where it cannot go back.
     pub fn digest(&mut self) -> Result<Digest, Error> {
         let mut hash = Sha256::new();
         let mut buffer = vec![0; 256 << 10];
@@ -96,7 +104,9 @@ impl Source<File> {
         Ok(hash.finalize().into())
     }
 
-    /// Says why reading failed, if it did.
+    /// Says why reading failed, if it did, or that the file is another by now.
+    ///
+    /// Errors: [`Error::Io`] with its path, told once; [`Error::Changed`].
     pub fn check(&mut self) -> Result<(), Error> {
         match self.failed.take() {
             Some(e) => Err(e),
@@ -128,6 +138,8 @@ impl<R: Read> Source<R> {
     }
 
     /// Says why reading failed, if it did.
+    ///
+    /// Errors: [`Error::Io`] with its path, told once.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.failed.take().map_or(Ok(()), Err)
     }

@@ -52,6 +52,8 @@ impl Unpacker {
     }
 
     /// Unpacks a file that is one block, sooner or later. Gives the bytes written since it was asked last.
+    ///
+    /// Errors: of the first file, in their order, that is not what it should be ([`Error::Corrupt`] with its path) or cannot be written.
     pub fn small(&mut self, file: SmallFile) -> Result<u64, Error> {
         while self.small >= SMALL_FILES || self.small_bytes > SMALL_BYTES {
             self.wait_for_small();
@@ -67,6 +69,8 @@ impl Unpacker {
     }
 
     /// Waits until all small files are written. Gives the bytes as [`small`](Unpacker::small) does.
+    ///
+    /// Errors: as there.
     pub fn finish_small(&mut self) -> Result<u64, Error> {
         while self.small > 0 {
             self.wait_for_small();
@@ -98,6 +102,8 @@ impl Unpacker {
     }
 
     /// Unpacks a range of a file of any size, which ends within it. `write` takes authenticated plaintext, in order.
+    ///
+    /// Errors: those of `write`; of the blocks; [`Error::Corrupt`].
     pub fn large<B: Blocks>(
         &mut self,
         unread: Unread<'_, B>,

@@ -98,6 +98,8 @@ impl Keystore {
     }
 
     /// Lists the keys, ordered by address.
+    ///
+    /// Errors: File.
     pub fn list(&self) -> Result<Vec<Entry>, WalletError> {
         let default = match self.default_address() {
             // The keys are there all the same.
@@ -136,6 +138,8 @@ impl Keystore {
 
     /// Adds a key, under a passphrase if one is given; says whether it is new. The first key becomes the default one. A key that is there
     /// already is left as it is.
+    ///
+    /// Errors: Encrypt; File.
     pub fn add(&self, key: &Key, passphrase: Option<&SecretString>) -> Result<bool, WalletError> {
         let address = key.address();
         if self.find(&address)?.is_some() {
@@ -156,7 +160,8 @@ impl Keystore {
 
     /// Opens a key.
     ///
-    /// Errors: Unknown; TooOpen: others may read its file; Locked: it needs a passphrase; WrongPassphrase; Misnamed.
+    /// Errors: Unknown; TooOpen: others may read its file; Locked: it needs a passphrase; WrongPassphrase; TooCostly; Key: its
+    /// file holds none; Misnamed.
     pub fn load(&self, address: &Address, passphrase: Option<&SecretString>) -> Result<Key, WalletError> {
         let shown = || Prefix::Mainnet.show(address);
         let (path, locked) = self.find(address)?.ok_or_else(|| WalletError::Unknown(shown()))?;
@@ -175,6 +180,8 @@ impl Keystore {
     }
 
     /// Opens the default key.
+    ///
+    /// Errors: NoDefault; as [`Keystore::default_address`] and [`Keystore::load`].
     pub fn load_default(&self, passphrase: Option<&SecretString>) -> Result<Key, WalletError> {
         self.load(&self.default_address()?.ok_or(WalletError::NoDefault)?, passphrase)
     }

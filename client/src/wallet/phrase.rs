@@ -69,6 +69,9 @@ impl KeyPath {
 impl FromStr for KeyPath {
     type Err = PhraseError;
 
+    /// Reads `m/44'/461'/0'/0/0`: numbers below 2^31, with `'` for hardened ones.
+    ///
+    /// Errors: Path.
     fn from_str(text: &str) -> Result<Self, PhraseError> {
         // A number above 2^31 would be taken for a hardened one.
         let parts = text.strip_prefix("m/").ok_or(PhraseError::Path)?.split('/');

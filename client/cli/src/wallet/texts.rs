@@ -1,7 +1,8 @@
 //! Signatures over bytes that are no messages to the chain.
 
 use std::fmt;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use bauta_client::address::Protocol;
@@ -9,6 +10,7 @@ use bauta_client::deal::market::DealProposal;
 use bauta_client::message::Signature;
 use bauta_client::wallet::{KeyKind, enveloped};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::prefix;
 use crate::args::{WalletSign, WalletVerify};
@@ -16,6 +18,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Rows};
 use crate::place::is_dash;
+use crate::unattended;
 
 /// More is not signed at once: it is read into memory.
 const MAX_TEXT: u64 = 64 << 20;
@@ -38,8 +41,8 @@ impl fmt::Display for Signed {
 }
 
 /// Signs by the wallet's key. The signature is hex of type byte and signature, as Lotus and Forest print it.
-pub(super) fn sign(context: &mut Context, args: WalletSign) -> anyhow::Result<Output> {
-    let data = read(&args.file)?;
+pub(super) async fn sign(context: &mut Context, args: WalletSign) -> anyhow::Result<Output> {
+    let data = read(&args.file).await?;
     if args.raw && data.len() == MESSAGE_CID_LENGTH && data.starts_with(&MESSAGE_CID) {
         return Err(Failure::usage(
             "these bytes name a message to the chain: whoever has a signature over them can send it; leave out --raw",
@@ -50,7 +53,7 @@ pub(super) fn sign(context: &mut Context, args: WalletSign) -> anyhow::Result<Ou
             "these bytes are a deal: whoever has a signature over them can make it; leave out --raw",
         ));
     }
-    let data = if args.raw { data } else { enveloped(&data) };
+    let data = if args.raw { data } else { enveloped(&data).into() };
     let key = context.key()?;
     if args.raw && key.kind() == KeyKind::Delegated {
         // Ethereum's transactions are signed in just this way, whatever they begin with.
@@ -80,8 +83,8 @@ impl fmt::Display for Verified {
 pub(super) async fn verify(context: &mut Context, args: WalletVerify) -> anyhow::Result<Output> {
     let bytes = hex::decode(args.signature.trim()).map_err(|_| Failure::usage("the signature is not hex"))?;
     let signature = Signature::from_bytes(&bytes).map_err(|e| Failure::usage(e.to_string()))?;
-    let data = read(&args.file)?;
-    let data = if args.raw { data } else { enveloped(&data) };
+    let data = read(&args.file).await?;
+    let data = if args.raw { data } else { enveloped(&data).into() };
     let mut signer = args.signer.0;
     if signer.protocol() == Protocol::ID {
         let (node, _) = context.node().await?;
@@ -96,15 +99,19 @@ pub(super) async fn verify(context: &mut Context, args: WalletVerify) -> anyhow:
     })
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut data = Vec::new();
-    let at = || file.display().to_string();
-    if is_dash(file) {
-        std::io::stdin().take(MAX_TEXT + 1).read_to_end(&mut data)?;
+async fn read(file: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let path = file.to_owned();
+    let data = if is_dash(file) {
+        unattended::stdin(MAX_TEXT + 1).await?
     } else {
-        let opened = std::fs::File::open(file).map_err(|e| anyhow::Error::new(e).context(at()))?;
-        opened.take(MAX_TEXT + 1).read_to_end(&mut data).map_err(|e| anyhow::Error::new(e).context(at()))?;
-    }
+        let read = move || -> io::Result<_> {
+            let mut data = Zeroizing::new(Vec::new());
+            File::open(&path)?.take(MAX_TEXT + 1).read_to_end(&mut data)?;
+            Ok(data)
+        };
+        let at = file.display().to_string();
+        unattended::run(move || read().map_err(|e| anyhow::Error::new(e).context(at))).await?
+    };
     if data.len() as u64 > MAX_TEXT {
         return Err(Failure::because(Exit::Failed, "more than 64 MiB are not signed at once: sign a hash"));
     }

@@ -18,6 +18,8 @@ pub enum Cut {
     After,
     /// It reaches the node, and only its answer is lost.
     AnswerOnly,
+    /// It gets through, and nothing after it does.
+    Behind,
     /// It waits until [`Line::release`], and then does not reach the node.
     HeldBefore,
     /// It reaches the node, and the answer waits until [`Line::release`], which loses it.
@@ -108,7 +110,7 @@ fn serve(mut client: TcpStream, state: &(Mutex<State>, Condvar), claims: &[(Stri
             return;
         }
         let cut = state.cut.take_if(|(of, _)| *of == method).map(|(_, cut)| cut);
-        state.dead = matches!(cut, Some(Cut::Before | Cut::After));
+        state.dead = matches!(cut, Some(Cut::Before | Cut::After | Cut::Behind));
         cut
     };
     let hold = || {
@@ -134,7 +136,7 @@ fn serve(mut client: TcpStream, state: &(Mutex<State>, Condvar), claims: &[(Stri
     if cut == Some(Cut::HeldAfter) {
         hold();
     }
-    if cut.is_none() {
+    if matches!(cut, None | Some(Cut::Behind)) {
         _ = client.write_all(&answer);
     }
     _ = client.shutdown(Shutdown::Both);

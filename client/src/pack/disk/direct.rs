@@ -75,6 +75,8 @@ pub(super) struct Direct<'a> {
 
 impl<'a> Direct<'a> {
     /// Goes on where the file stands.
+    ///
+    /// Errors: what is in front of there cannot be read.
     pub fn new(file: &'a mut File, past: File, at: u64) -> io::Result<Self> {
         let (past, block) = (Some(past), Block::new());
         let mut this = Direct {
@@ -94,6 +96,8 @@ impl<'a> Direct<'a> {
     }
 
     /// Lets the system have everything, and the file stand behind it.
+    ///
+    /// Errors: what the disk said of anything written.
     pub fn finish(&mut self) -> io::Result<()> {
         self.flush()?;
         self.file.seek(SeekFrom::Start(self.at()))?;

@@ -52,6 +52,8 @@ impl<'a> Settling<'a> {
 
 impl Settling<'_> {
     /// Says whether all that the disk was told went well: it reports each failure once only.
+    ///
+    /// Errors: what the disk said.
     pub fn finish(&mut self) -> io::Result<()> {
         let Some((sender, thread)) = self.thread.take() else { return Ok(()) };
         drop(sender);
