@@ -180,7 +180,7 @@ pub async fn deliver(
     {
         provider.upload(id, file, progress).await?;
     }
-    match provider.status(id).await? {
+    match patient_status(provider, id).await? {
         Some(DealStatus { state: DealState::Failed, error }) => {
             Err(DealError::Failed { provider: provider.name(), why: error.unwrap_or_default() })
         }
@@ -189,6 +189,17 @@ pub async fn deliver(
             provider: provider.name(),
             why: "it no longer knows the deal that it took".to_string(),
         }),
+    }
+}
+
+/// Asks how a deal goes whose bytes have just arrived: a provider that is begun anew just then has not lost them.
+async fn patient_status(provider: &dyn StorageProvider, id: DealId) -> Result<Option<DealStatus>, DealError> {
+    let mut pauses = [250, 500, 1000, 2000].map(Duration::from_millis).into_iter();
+    loop {
+        match (provider.status(id).await, pauses.next()) {
+            (Err(error), Some(pause)) if error.is_passing() => tokio::time::sleep(pause).await,
+            (told, _) => return told,
+        }
     }
 }
 

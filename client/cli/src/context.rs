@@ -200,10 +200,11 @@ impl Context {
         if let Some(node) = self.listening().await? {
             return Ok((node, Network::Local));
         }
-        // Whoever names a node means its chain, and not another one that is made here.
-        if self.config.networks.get(Network::Local.name()).is_some_and(|local| local.rpc_url.is_some()) {
-            let why = "no devnet answers at the rpc_url that the configuration has for the local network: start it, or remove that line \
-                       for a chain of this machine's own";
+        // Whoever names a node elsewhere means its chain, and not another one that is made here.
+        let endpoint = self.config.endpoint(&Network::Local)?.expect("the local network has a default URL");
+        if !endpoint.is_on_this_machine() {
+            let why = "no devnet answers at the rpc_url that the configuration has for the local network: start it there, or remove that \
+                       line for a chain of this machine's own";
             return Err(Failure::because(Exit::Network, why));
         }
         let local = Local::open(&self.home.devnet()).await?;

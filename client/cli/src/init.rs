@@ -51,10 +51,22 @@ impl fmt::Display for Ready {
 pub async fn init(context: &mut Context, args: Init) -> anyhow::Result<Output> {
     let ring = context.keyring();
     let wallet_missing = has_no_keys(context)?;
-    let passphrase = choose_passphrase(context, args.encrypt && (!ring.exists() || wallet_missing))?;
     let first_time = !ring.exists();
+    // What is there in the clear is put under the passphrase, too: that is what was asked for.
+    let open_ring = args.encrypt && !first_time && !ring.is_locked()?;
+    let keys = context.keystore().list()?;
+    let open_keys: Vec<_> = keys.iter().filter(|key| args.encrypt && !key.locked).collect();
+    let is_open = first_time || wallet_missing || open_ring || !open_keys.is_empty();
+    let passphrase = choose_passphrase(context, args.encrypt && is_open)?;
     if first_time {
         ring.save(&[Identity::generate()], passphrase.as_ref(), false)?;
+    } else if open_ring {
+        let _lock = context.home().lock("identity")?;
+        ring.save(&ring.load(None)?, passphrase.as_ref(), true)?;
+    }
+    for open in open_keys {
+        let store = context.keystore();
+        store.add(&store.load(&open.address, None)?, passphrase.as_ref())?;
     }
     if wallet_missing {
         context.keystore().add(&Key::generate(args.kind.into()), passphrase.as_ref())?;

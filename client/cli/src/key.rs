@@ -57,13 +57,15 @@ fn new(context: &mut Context, args: KeyNew) -> anyhow::Result<Output> {
 }
 
 async fn import(context: &mut Context, args: KeyImport) -> anyhow::Result<Output> {
-    let imported = if is_dash(&args.file) {
-        keyring::parse(&unattended::stdin(MAX_FILE).await?)?
+    let (imported, locked) = if is_dash(&args.file) {
+        (keyring::parse(&unattended::stdin(MAX_FILE).await?)?, false)
     } else {
-        context.identities_in(&Keyring::at(&args.file))?
+        let from = Keyring::at(&args.file);
+        (context.identities_in(&from)?, from.is_locked()?)
     };
     let ring = context.keyring();
-    add(context, &ring, imported, args.encrypt, args.force)
+    // What was under a passphrase stays under one.
+    add(context, &ring, imported, args.encrypt || locked, args.force)
 }
 
 /// Puts identities in front of those that are there, which stay because they open older files.

@@ -332,12 +332,10 @@ fn a_revert_takes_back_deals_and_payments_and_both_can_be_had_again() {
     let earn = || {
         alice.ok(&["devnet", "provider", &provider, "take", "1"]);
         let claimed = || alice.ok(&["bounty", "claims", "1"])["claims"].as_array().unwrap().len();
-        for _ in 0..50 {
-            if claimed() > 0 {
-                break;
-            }
+        wait_until("a claim", || {
             alice.ok(&["mine", "10"]);
-        }
+            claimed() > 0
+        });
         assert_eq!(claimed(), 1);
         alice.ok(&["mine", "90d"]);
         let paid = alice.ok(&["bounty", "settle", "1"])["paid"].as_str().unwrap().parse::<u128>().unwrap();

@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{Lines, Net, User, ends, noise, tree, wait_for_a_checkpoint};
+use support::{Lines, Net, User, ends, named, noise, tree, wait_for_a_checkpoint, wait_until};
 
 #[test]
 fn store_share_fetch_revoke() {
@@ -96,7 +96,7 @@ fn providers_that_lie_lose_or_stall_are_named_and_passed_over() {
     alice.ok(&["put", &path, "--provider", &first, "--provider", &second]);
 
     alice.ok(&["devnet", "provider", &first, "--serving", "corrupt"]);
-    let run = alice.run(&["get", "1", "-o", "one"]);
+    let run = named(&alice, "one", &first);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
         run.stderr.contains(&format!("dropped {first}")) && run.stderr.contains(&format!("served by {second}")),
@@ -144,14 +144,11 @@ fn a_bounty_from_both_ends() {
     bob.fails(4, &["bounty", "show", "2"]);
 
     alice.ok(&["devnet", "provider", &provider, "take", "1"]);
-    let mut claims = alice.ok(&["bounty", "claims", "1"]);
-    for _ in 0..50 {
-        if !claims["claims"].as_array().unwrap().is_empty() {
-            break;
-        }
+    wait_until("a claim", || {
         alice.ok(&["mine", "10"]);
-        claims = alice.ok(&["bounty", "claims", "1"]);
-    }
+        !alice.ok(&["bounty", "claims", "1"])["claims"].as_array().unwrap().is_empty()
+    });
+    let claims = alice.ok(&["bounty", "claims", "1"]);
     assert_eq!(
         (&claims["claims"][0]["provider"], &claims["claims"][0]["status"]),
         (&provider.clone().into(), &"open".into())
@@ -217,6 +214,11 @@ fn a_put_that_is_killed_at_any_moment_goes_on_and_does_nothing_twice() {
         let mut journals = all.filter(|entry| entry.path().extension().is_some_and(|end| end == "packing"));
         Some(journals.next()?.metadata().ok()?.len())
     };
+    // A whole CAR whose journal is still there has nothing to go on with.
+    let half = || {
+        let all = std::fs::read_dir(&journals).into_iter().flatten().flatten();
+        all.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|end| end == "part"))
+    };
     let (mut seed, mut seen, mut most) = (11u64, Vec::new(), 400);
     let (mut is_begun, mut resumed) = (false, false);
     // Killed without a chance to tidy up: behind a checkpoint, once it has gone on from there, and at moments that are the same in each run and
@@ -238,7 +240,7 @@ fn a_put_that_is_killed_at_any_moment_goes_on_and_does_nothing_twice() {
         child.kill().unwrap();
         child.wait().unwrap();
         // On a machine that was busy with something else it may be packed before it is killed.
-        is_begun |= round == 0 && packing().is_some();
+        is_begun |= round == 0 && packing().is_some() && half();
         most += 50;
         for entry in std::fs::read_dir(&journals).into_iter().flatten() {
             let at = entry.unwrap().path();

@@ -38,6 +38,36 @@ fn keys_are_private_and_leave_only_when_asked() {
 }
 
 #[test]
+fn what_is_there_in_the_clear_is_encrypted_when_that_is_asked_for_and_what_is_encrypted_stays_so() {
+    let user = User::alone();
+    let passphrase = user.write("pass", b"correct horse");
+    std::fs::set_permissions(&passphrase, PermissionsExt::from_mode(0o600)).unwrap();
+    let init = ["init", "--no-publish", "--network", "local"];
+    let address = user.ok(&init)["address"].clone();
+    let recipient = user.ok(&["key", "show"])["recipient"].clone();
+    assert_eq!(user.ok(&["wallet", "list"])["keys"][0]["encrypted"], false);
+    let with = |args: &[&str]| user.ok(&[args, &["--password-file", &passphrase]].concat());
+    assert_eq!(with(&[&init[..], &["--encrypt"]].concat())["address"], address);
+    let file = user.home.path().join("identity.txt");
+    assert!(std::fs::read(&file).unwrap().starts_with(b"age-encryption.org/"));
+    user.fails(6, &["key", "show"]);
+    assert_eq!(with(&["key", "show"])["recipient"], recipient);
+    let keys = user.ok(&["wallet", "list"])["keys"].clone();
+    assert_eq!(
+        (keys.as_array().unwrap().len(), &keys[0]["encrypted"], &keys[0]["address"]),
+        (1, &true.into(), &address)
+    );
+    user.fails(6, &["wallet", "export", address.as_str().unwrap()]);
+    with(&["wallet", "export", address.as_str().unwrap()]);
+
+    let other = User::alone();
+    other.ok(&["key", "import", file.to_str().unwrap(), "--password-file", &passphrase]);
+    let copy = std::fs::read(other.home.path().join("identity.txt")).unwrap();
+    assert!(copy.starts_with(b"age-encryption.org/"));
+    other.fails(6, &["key", "show"]);
+}
+
+#[test]
 fn a_passphrase_comes_from_a_file_or_a_command_and_never_from_nowhere() {
     let user = User::alone();
     let passphrase = user.write("pass", b"correct horse\nsecond line\n");

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use support::{Net, User, noise, tree};
+use support::{Net, User, named, noise, tree};
 
 /// Names in a folder; none where there is no folder yet.
 fn names(folder: &Path) -> Vec<String> {
@@ -117,7 +117,7 @@ fn four_providers_one_lies_one_stalls_one_has_lost_it() {
     for (provider, serving) in [(&liar, "corrupt"), (&staller, "stall"), (&lost, "lost")] {
         alice.ok(&["devnet", "provider", provider, "--serving", serving]);
     }
-    let run = alice.run(&["get", "1", "-o", "one"]);
+    let run = named(&alice, "one", &liar);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(std::fs::read(alice.path("one")).unwrap() == bytes);
     let says = |text: String| assert!(run.stderr.contains(&text), "{text}: {}", run.stderr);

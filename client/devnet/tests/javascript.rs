@@ -64,7 +64,14 @@ fn install() -> Result<PathBuf, String> {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("package.json"), r#"{ "private": true }"#).unwrap();
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]);
+        npm.args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--fetch-retries=1",
+            "--fetch-timeout=20000",
+        ]);
         let done = npm.args(PACKAGES).current_dir(&folder).output().unwrap();
         if !done.status.success() {
             return Err(format!("npm cannot install {PACKAGES:?}: {}", String::from_utf8_lossy(&done.stderr)));

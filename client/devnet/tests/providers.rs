@@ -95,7 +95,8 @@ async fn sealing_goes_on_after_a_restart() {
     let proposal = Proposal::upload(piece.clone(), HALF_A_YEAR);
     let url;
     {
-        let first = ticking(Some(folder.path())).await;
+        // Sealing takes seconds, so that it is seen on its way.
+        let first = ticking_every(Some(folder.path()), Duration::from_millis(500)).await;
         let shop = Shop::of(&first, 0, &client).await;
         url = shop.url.clone();
         deliver(&shop.curio, id, &proposal, &file, None).await.unwrap();

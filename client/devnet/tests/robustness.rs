@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 
 const REQUESTS: u64 = 10_000;
 const PARTS: u64 = 5;
+/// What one asks in a part at most: further on, on a very fast machine, the dice go back to a snapshot.
+const MOST: u64 = 1_600;
 const BLOCK_TIME: Duration = Duration::from_millis(100);
 const CONNECTIONS: usize = 1_000;
 /// Nobody waits longer for an answer, whatever else goes on.
@@ -157,7 +159,7 @@ async fn ten_thousand_bad_requests() {
             let (client, url, table) = (client.clone(), url.clone(), table.clone());
             tokio::spawn(async move {
                 let mut asked = 0;
-                while asked < REQUESTS / 8 / PARTS || Instant::now() < enough {
+                while asked < REQUESTS / 8 / PARTS || (asked < MOST && Instant::now() < enough) {
                     asked += 1;
                     let (body, certain) = dice.request(&table);
                     ask(&client, &url, body, certain).await;

@@ -23,8 +23,8 @@ pub enum EndpointError {
     #[error("the node's address is empty")]
     Empty,
     /// A scheme other than http, https, ws and wss.
-    #[error("a node is reached by http:// or https://")]
-    Scheme,
+    #[error("a node is reached by http:// or https://, not by {0}")]
+    Scheme(String),
     /// A multiaddr that is not `/ip4|ip6|dns…/HOST/tcp/PORT[/http|/https|/ws|/wss]`.
     #[error("the node's multiaddr is not understood: {0}")]
     Multiaddr(&'static str),
@@ -64,6 +64,13 @@ impl Endpoint {
         let url = reqwest::Url::parse(&self.url).ok()?;
         let host = url.host_str()?.trim_matches(['[', ']']).to_string();
         Some((host, url.port_or_known_default()?))
+    }
+
+    /// Whether its URL names this machine.
+    pub fn is_on_this_machine(&self) -> bool {
+        self.socket().is_some_and(|(host, _)| {
+            host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
+        })
     }
 
     /// The bearer token.
@@ -131,8 +138,15 @@ fn checked_url(url: &str) -> Result<String, EndpointError> {
     let scheme = match scheme {
         "http" | "ws" => "http",
         "https" | "wss" => "https",
-        // What stands there may be a token.
-        _ => return Err(EndpointError::Scheme),
+        other => {
+            // What stands there may be a token, or end in one.
+            let is_word = other.len() <= 5 && other.bytes().all(|byte| byte.is_ascii_lowercase());
+            return Err(EndpointError::Scheme(if is_word {
+                format!("`{other}://`")
+            } else {
+                "what it begins with".into()
+            }));
+        }
     };
     if rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(EndpointError::Url("it contains white space"));

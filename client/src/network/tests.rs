@@ -5,6 +5,30 @@ use crate::node::json::tests::FILES;
 use crate::vectors;
 
 #[test]
+fn what_may_be_a_token_is_not_repeated() {
+    for info in ["hunter2:http://127.0.0.1:1234", "HUNTER://x", "hunters://x"] {
+        let error = Endpoint::from_api_info(info).unwrap_err().to_string();
+        assert!(!error.to_lowercase().contains("hunter"), "{error}");
+    }
+}
+
+#[test]
+fn which_machine_a_url_names() {
+    for (url, socket, here) in [
+        ("http://127.0.0.1:1234/rpc/v1", ("127.0.0.1", 1234), true),
+        ("http://localhost", ("localhost", 80), true),
+        ("http://[::1]:5", ("::1", 5), true),
+        ("https://user:pass@node.example/rpc/v1", ("node.example", 443), false),
+        ("http://10.0.0.5:1234", ("10.0.0.5", 1234), false),
+        ("http://localhost.example:1", ("localhost.example", 1), false),
+    ] {
+        let endpoint = Endpoint::from_url(url).unwrap();
+        assert_eq!(endpoint.socket(), Some((socket.0.to_string(), socket.1)), "{url}");
+        assert_eq!(endpoint.is_on_this_machine(), here, "{url}");
+    }
+}
+
+#[test]
 fn endpoints() {
     for case in vectors::walk("rpc", &FILES).remove("endpoints.json").expect("walked") {
         let endpoint = match case.value["info"].as_str() {

@@ -68,6 +68,8 @@ impl HttpNode {
         let mut builder = reqwest::Client::builder()
             .timeout(settings.timeout)
             .connect_timeout(settings.connect_timeout)
+            // Servers close what is idle after a minute: what is sent just then is lost, and not sent again.
+            .pool_idle_timeout(std::time::Duration::from_secs(30))
             // A redirect would carry the token, or a signed message, to somebody who was not asked.
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("bauta/", env!("CARGO_PKG_VERSION")));

@@ -137,20 +137,29 @@ impl Keystore {
     }
 
     /// Adds a key, under a passphrase if one is given; says whether it is new. The first key becomes the default one. A key that is there
-    /// already is left as it is.
+    /// already is left as it is; but one in the clear is put under the passphrase.
     ///
     /// Errors: Encrypt; File.
     pub fn add(&self, key: &Key, passphrase: Option<&SecretString>) -> Result<bool, WalletError> {
         let address = key.address();
-        if self.find(&address)?.is_some() {
+        let found = self.find(&address)?;
+        if matches!((&found, passphrase), (Some(_), None) | (Some((_, true)), _)) {
             return Ok(false);
         }
         let mut text = Zeroizing::new(String::with_capacity(key.export().len() + 1));
         text.push_str(&key.export());
         text.push('\n');
         match passphrase {
-            Some(passphrase) => create_private(&self.path(&address, LOCKED), &self.lock(text.as_bytes(), passphrase)?)?,
+            Some(passphrase) => {
+                let locked = self.lock(text.as_bytes(), passphrase)?;
+                // Killed in between, there are both, and the open one counts.
+                replace_private(&self.path(&address, LOCKED), &locked)?;
+                remove(&self.path(&address, PLAIN))?;
+            }
             None => create_private(&self.path(&address, PLAIN), text.as_bytes())?,
+        }
+        if found.is_some() {
+            return Ok(false);
         }
         if matches!(self.default_address(), Ok(None)) {
             self.set_default(&address)?;

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use bauta_client::home::create_private;
+use bauta_client::keyring::SecretString;
 use bauta_client::wallet::{KeyPath, Phrase};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -56,13 +57,14 @@ pub(super) fn new(context: &mut Context, args: WalletNew) -> anyhow::Result<Outp
     let paths = paths(&args.derivation)?;
     // What can fail does so before the phrase is anywhere.
     let own = own_passphrase(&args.derivation)?;
+    let passphrase = choose_passphrase(context, args.encrypt)?;
     let words = phrase.expose_words();
     match &args.phrase_out {
         Some(file) => create_private(file, Zeroizing::new(format!("{}\n", *words)).as_bytes())?,
         None if !context.json() && std::io::stderr().is_terminal() => show(&words)?,
         None => return Err(Failure::usage("nobody would see the phrase here: write it to a file, --phrase-out FILE")),
     }
-    add(context, &phrase, &own, paths, args.encrypt, args.phrase_out)
+    add(context, &phrase, &own, paths, passphrase.as_ref(), args.phrase_out)
 }
 
 fn show(words: &str) -> anyhow::Result<()> {
@@ -87,8 +89,8 @@ pub(super) fn import(
     derivation: &Derivation,
     encrypt: bool,
 ) -> anyhow::Result<Output> {
-    let phrase = Phrase::parse(text)?;
-    add(context, &phrase, &own_passphrase(derivation)?, paths(derivation)?, encrypt, None)
+    let (phrase, own, paths) = (Phrase::parse(text)?, own_passphrase(derivation)?, paths(derivation)?);
+    add(context, &phrase, &own, paths, choose_passphrase(context, encrypt)?.as_ref(), None)
 }
 
 /// The passphrase that belongs to the phrase itself (BIP-39); empty without one.
@@ -113,16 +115,15 @@ fn add(
     phrase: &Phrase,
     own: &str,
     paths: Vec<KeyPath>,
-    encrypt: bool,
+    passphrase: Option<&SecretString>,
     phrase_file: Option<PathBuf>,
 ) -> anyhow::Result<Output> {
     // All are derived before the first is kept.
     let keys = paths.iter().map(|path| phrase.key(path, own)).collect::<Result<Vec<_>, _>>()?;
-    let passphrase = choose_passphrase(context, encrypt)?;
     let (keystore, network) = (context.keystore(), prefix(context));
     let mut added = Vec::new();
     for (key, path) in keys.iter().zip(paths) {
-        let new = keystore.add(key, passphrase.as_ref())?;
+        let new = keystore.add(key, passphrase)?;
         let (address, kind) = (network.show(&key.address()), key.kind().name());
         added.push(Derived { address, kind, path: path.to_string(), new });
     }

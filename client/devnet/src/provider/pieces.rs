@@ -26,11 +26,13 @@ impl Pieces {
             let entry = entry?;
             let name = entry.file_name();
             let piece = name.to_str().and_then(piece_of_name);
+            // Who ran before us may be putting the last of its files away.
+            let Some(about) = gone_is_none(entry.metadata())? else { continue };
             match piece {
-                Some(piece) if entry.metadata()?.len() == piece.payload_size => {
+                Some(piece) if about.len() == piece.payload_size => {
                     known.entry(piece.piece_cid).or_default().push(piece);
                 }
-                _ => std::fs::remove_file(entry.path())?,
+                _ => _ = gone_is_none(std::fs::remove_file(entry.path()))?,
             }
         }
         Ok(Self { folder, known: Mutex::new(known) })
@@ -73,5 +75,13 @@ impl Pieces {
     /// All pieces.
     pub fn list(&self) -> Vec<PieceInfo> {
         self.known.lock().expect("nobody panics with it").values().flatten().cloned().collect()
+    }
+}
+
+/// What is gone already needs nothing.
+pub(super) fn gone_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
     }
 }

@@ -17,6 +17,7 @@ use tokio_util::io::ReaderStream;
 
 use super::book::{Book, Stage};
 use super::fetching;
+use super::pieces::gone_is_none;
 use super::shop::Shop;
 
 /// How much is read at once.
@@ -62,7 +63,7 @@ impl Uploads {
             let entry = entry?;
             let stage = entry.file_name().to_str().and_then(|name| book.jobs.get(name)).map(|job| &job.stage);
             if !matches!(stage, Some(Stage::Chunked { .. } | Stage::Assembling { .. })) {
-                std::fs::remove_dir_all(entry.path())?;
+                gone_is_none(std::fs::remove_dir_all(entry.path()))?;
             }
         }
         Ok(Self { folder, serial: Arc::default() })

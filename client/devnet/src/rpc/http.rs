@@ -261,7 +261,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = Router::new().route("/rpc/v1", post(async || "here"));
-        let server = tokio::spawn(accept(listener, app, Duration::from_millis(50)));
+        let server = tokio::spawn(accept(listener, app, Duration::from_secs(1)));
         let mut slow = TcpStream::connect(address).await.unwrap();
         slow.write_all(b"POST /rpc/v1 HTTP/1.1\r\nHost: x\r\nX-Slow").await.unwrap();
         let mut rest = Vec::new();

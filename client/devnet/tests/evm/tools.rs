@@ -38,7 +38,14 @@ fn installed(name: &str, packages: &[(&str, &str)]) -> Result<PathBuf, String> {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("package.json"), r#"{ "private": true }"#).unwrap();
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]);
+        npm.args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--fetch-retries=1",
+            "--fetch-timeout=20000",
+        ]);
         npm.args(packages.iter().map(|(package, version)| format!("{package}@{version}")));
         let done = npm.current_dir(&folder).output().unwrap();
         if !done.status.success() {

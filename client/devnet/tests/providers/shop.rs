@@ -37,7 +37,12 @@ pub fn config(state: Option<&Path>) -> Config {
 
 /// One whose time passes by itself.
 pub async fn ticking(state: Option<&Path>) -> Devnet {
-    let config = Config { block_time: Some(Duration::from_millis(40)), ..config(state) };
+    ticking_every(state, Duration::from_millis(40)).await
+}
+
+/// The same at a pace of one's own.
+pub async fn ticking_every(state: Option<&Path>, block_time: Duration) -> Devnet {
+    let config = Config { block_time: Some(block_time), ..config(state) };
     let devnet = spawn(config.with_providers(1)).await.unwrap();
     until("a miner", || async { !devnet.info().await.unwrap().providers.is_empty() }).await;
     devnet

@@ -140,8 +140,9 @@ async fn a_patient_client_carries_on_by_itself() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         node.devnet_restart(&shop.miner).await.unwrap();
     };
-    let (outcome, ()) = tokio::join!(deliver(&shop.curio, id, &proposal, &file, None), trouble);
-    assert_ne!(outcome.unwrap().state, DealState::Uploading);
+    let (outcome, ()) = tokio::join!(shop.curio.upload(id, &file, None), trouble);
+    outcome.unwrap();
+    assert_ne!(deliver(&shop.curio, id, &proposal, &file, None).await.unwrap().state, DealState::Uploading);
     wait_until_sealed(&shop.curio, id, SEALING).await.unwrap();
     assert_eq!(shop.sectors(&devnet).await, [(1, SECTOR_ACTIVE.to_owned())]);
 

@@ -44,17 +44,25 @@ fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn retrieval(at: SocketAddr) -> Retrieval {
-    let timeouts = Timeouts { connect: Duration::from_secs(5), idle: Duration::from_millis(300) };
+/// Where silence is the point, and where it would only be a busy machine's.
+const IMPATIENT: Duration = Duration::from_millis(300);
+const PATIENT: Duration = Duration::from_secs(60);
+
+fn retrieval(at: SocketAddr, idle: Duration) -> Retrieval {
+    let timeouts = Timeouts { connect: Duration::from_secs(60), idle };
     Retrieval::with_timeouts(&format!("http://{at}"), timeouts).expect("a URL")
 }
 
 /// Fetches into an empty folder; gives the error and checks that nothing is left behind.
 async fn failing(at: SocketAddr, piece: &PieceInfo) -> DealError {
+    failing_after(at, piece, PATIENT).await
+}
+
+async fn failing_after(at: SocketAddr, piece: &PieceInfo, idle: Duration) -> DealError {
     let folder = tempfile::tempdir().expect("a folder");
-    let error = retrieval(at).fetch_piece(piece, &folder.path().join("out"), None).await.expect_err("must fail");
+    let error = retrieval(at, idle).fetch_piece(piece, &folder.path().join("out"), None).await.expect_err("must fail");
     assert!(error.to_string().contains(&at.to_string()), "names the provider: {error}");
-    for _ in 0..100 {
+    for _ in 0..6000 {
         if std::fs::read_dir(folder.path()).expect("it is there").count() == 0 {
             return error;
         }
@@ -86,7 +94,7 @@ async fn a_broken_connection_is_taken_up_again() {
     .await;
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("out");
-    retrieval(at).fetch_piece(&piece, &out, None).await.expect("three connections are enough");
+    retrieval(at, PATIENT).fetch_piece(&piece, &out, None).await.expect("three connections are enough");
     assert_eq!(std::fs::read(&out).expect("it is there"), *bytes);
 }
 
@@ -117,7 +125,7 @@ async fn silence_ends() {
     let piece = CommP::of(&[1; 500]).expect("small enough");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let at = listener.local_addr().expect("it is bound");
-    assert!(matches!(failing(at, &piece).await, DealError::Unreachable { .. }));
+    assert!(matches!(failing_after(at, &piece, IMPATIENT).await, DealError::Unreachable { .. }));
     drop(listener);
     // Nobody listens there; it is held, so that nobody else does meanwhile.
     let held = tokio::net::TcpSocket::new_v4().expect("a socket");
@@ -130,14 +138,14 @@ async fn silence_ends() {
 async fn a_server_without_ranges_is_not_believed() {
     let piece = CommP::of(&[1; 500]).expect("small enough");
     let at = serve(|_, _| response("200 OK", "content-length: 500\r\n", &[1; 500])).await;
-    let error = retrieval(at).read_range(&piece, 5..10).await.expect_err("all bytes come");
+    let error = retrieval(at, PATIENT).read_range(&piece, 5..10).await.expect_err("all bytes come");
     assert!(matches!(error, DealError::NoRanges { .. }), "{error}");
     let at =
         serve(|_, _| response("206 Partial Content", "content-range: bytes 0-4/500\r\ncontent-length: 5\r\n", &[1; 5]))
             .await;
-    let error = retrieval(at).read_range(&piece, 5..10).await.expect_err("others come");
+    let error = retrieval(at, PATIENT).read_range(&piece, 5..10).await.expect_err("others come");
     assert!(matches!(error, DealError::Malformed { .. }), "{error}");
-    assert_eq!(retrieval(at).read_range(&piece, 0..5).await.expect("these come"), vec![1; 5]);
+    assert_eq!(retrieval(at, PATIENT).read_range(&piece, 0..5).await.expect("these come"), vec![1; 5]);
 }
 
 #[tokio::test]
@@ -211,19 +219,18 @@ async fn an_upload_takes_as_long_as_the_line_needs_and_ends_where_it_stalls() {
     let file = folder.path().join("a.car");
     // More than the system takes off our hands by itself.
     std::fs::write(&file, vec![7; 24 << 20]).expect("written");
-    let timeouts = Timeouts { connect: Duration::from_secs(5), idle: Duration::from_millis(300) };
-    let upload = async |each: usize, stall: Duration| {
-        let at = slow_line(each).await;
+    let upload = async |each: usize, stall: Duration, idle: Duration| {
+        let (at, timeouts) = (slow_line(each).await, Timeouts { connect: Duration::from_secs(60), idle });
         let uploads = Uploads { serial: u64::MAX, attempts: 0, stall, ..Uploads::default() };
         let curio = Curio::new(&format!("http://{at}"), Address::new_id(1000), key("secp256k1"), timeouts);
         let curio = curio.expect("a URL").with_uploads(uploads);
         let begun = std::time::Instant::now();
         (curio.upload(DealId::generate(), &file, None).await, begun.elapsed())
     };
-    let (sent, took) = upload(512 << 10, Duration::from_secs(20)).await;
+    let (sent, took) = upload(512 << 10, PATIENT, PATIENT).await;
     sent.expect("slow is no error");
-    assert!(took > 3 * timeouts.idle, "{took:?}: it was no slow line");
-    let (sent, _) = upload(1, Duration::from_millis(500)).await;
+    assert!(took > 3 * IMPATIENT, "{took:?}: it was no slow line");
+    let (sent, _) = upload(1, Duration::from_millis(500), IMPATIENT).await;
     let error = sent.expect_err("nothing goes out");
     assert!(error.is_passing() && error.to_string().contains("nothing more went out"), "{error}");
 }
@@ -246,9 +253,9 @@ async fn who_drips_is_left() {
     });
     let piece = CommP::of(&[1; 1 << 20]).expect("small enough");
     let left = |error: &DealError| matches!(error, DealError::Drips { .. } | DealError::Unreachable { .. });
-    let error = failing(at, &piece).await;
+    let error = failing_after(at, &piece, IMPATIENT).await;
     assert!(left(&error), "{error}");
-    let error = retrieval(at).read_range(&piece, 0..1 << 20).await.expect_err("it never ends");
+    let error = retrieval(at, IMPATIENT).read_range(&piece, 0..1 << 20).await.expect_err("it never ends");
     assert!(left(&error), "{error}");
 }
 

@@ -186,7 +186,8 @@ async fn a_whole_folder_comes_in_ranges() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_lies_stalls_or_is_dead_is_named_and_not_waited_for() {
     let case = Case::file(24 * MIB);
-    let honest = serve(&case.car, Conduct::Honest).await;
+    // Slow enough for others to be asked, too.
+    let honest = serve(&case.car, Conduct::Slow(Duration::from_millis(100))).await;
     for bad in [
         Conduct::Lies(1000),
         Conduct::LiesLater,

@@ -97,6 +97,8 @@ pub struct Walk<'a> {
     asked: &'a Asked,
     dups: bool,
     seen: HashSet<Cid>,
+    /// Parts of files that were walked from end to end: a graph that leads to one again and again is walked once.
+    whole: HashSet<Cid>,
     /// Takes the next bytes; `false` where nobody wants more.
     send: &'a mut dyn FnMut(Vec<u8>) -> bool,
     ended: bool,
@@ -105,7 +107,7 @@ pub struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub fn new(shop: &'a Shop, asked: &'a Asked, send: &'a mut dyn FnMut(Vec<u8>) -> bool) -> Self {
         let dups = matches!(asked.form, super::Form::Car { dups: true });
-        Self { shop, asked, dups, seen: HashSet::new(), send, ended: false }
+        Self { shop, asked, dups, seen: HashSet::new(), whole: HashSet::new(), send, ended: false }
     }
 
     /// Writes header, path and what is at its end.
@@ -157,7 +159,9 @@ impl<'a> Walk<'a> {
         let mut start = at + own;
         for (child, size) in children {
             let end = start.saturating_add(size);
-            if start < range.1 && end > range.0 && !self.ended {
+            let is_whole = range.0 <= start && end <= range.1;
+            let mut is_new = || self.dups || !is_whole || self.whole.insert(child);
+            if start < range.1 && end > range.0 && !self.ended && is_new() {
                 let block = block(self.shop, &child).ok_or(Lost::Block(child))?;
                 self.file(&child, block, start, range, depth + 1)?;
             }
