@@ -1,10 +1,12 @@
 //! `bauta deploy`.
 
 use std::fmt;
+use std::time::Duration;
 
 use bauta_client::actor::contract;
 use bauta_client::address::Address;
 use bauta_client::deploy::{Deployment, Found, code_cid, find};
+use bauta_client::home::Lock;
 use bauta_client::network::Network;
 use serde::Serialize;
 
@@ -13,6 +15,9 @@ use crate::chain::{MessageRow, Spending, message_rows};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Rows};
+
+/// How long another command may take to write the configuration.
+const WRITING: Duration = Duration::from_secs(10);
 
 #[derive(Serialize)]
 struct Deployed {
@@ -99,7 +104,7 @@ async fn install(context: &mut Context, wasm: &[u8]) -> anyhow::Result<Output> {
     };
     // A contract that was used here before is not the actor any more.
     if context.config().actor(&network).is_some_and(|recorded| recorded != address) {
-        record(context, &network, address)?;
+        record(context, &network, address).await?;
     }
     Ok(Output::new(&Deployed {
         network: network.to_string(),
@@ -164,7 +169,7 @@ async fn create(context: &mut Context, new: bool) -> anyhow::Result<Output> {
     let sender = context.sender().await?;
     let spending = Spending::new(context.notes(), &network, "deploying the contract");
     let made = deployment.run(&sender, &spending).await?;
-    record(context, &network, made.address)?;
+    record(context, &network, made.address).await?;
     deployment.finish(&made)?;
     Ok(done(made.address, Some(made.ethereum), vec![MessageRow::from(&made.sent)]))
 }
@@ -176,11 +181,12 @@ fn ethereum_of(address: &Address) -> Option<[u8; 20]> {
     }
 }
 
-fn record(context: &mut Context, network: &Network, address: Address) -> anyhow::Result<()> {
+async fn record(context: &mut Context, network: &Network, address: Address) -> anyhow::Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    // As it is by now: waiting for the message took its time.
+    // As it is by now: waiting for the message took its time. Another deployment, on another network, may write just now.
+    let _lock = Lock::wait(&context.home().data().join("config.lock"), WRITING).await?;
     let mut config = context.home().load_config()?;
     config.set_actor(network, address);
     context.home().save_config(&config)?;

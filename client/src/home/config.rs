@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use fvm_shared::address::Address;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use toml_edit::{DocumentMut, Item, Table};
 
 use super::files::{FileError, replace_private};
 use crate::address::{AddressError, AnyAddress};
@@ -107,6 +108,21 @@ struct NetworkForm {
     chain_id: Option<u64>,
 }
 
+/// Puts values in the place of others, and what is new behind them.
+fn merge(into: &mut Table, from: &Table) {
+    for (key, new) in from {
+        match (into.get_mut(key), new) {
+            (Some(Item::Table(into)), Item::Table(from)) => merge(into, from),
+            (Some(Item::Value(old)), Item::Value(new)) => {
+                let (decor, mut new) = (old.decor().clone(), new.clone());
+                *new.decor_mut() = decor;
+                *old = new;
+            }
+            _ => _ = into.insert(key, new.clone()),
+        }
+    }
+}
+
 impl Config {
     /// Reads a file; a missing one is the default configuration.
     ///
@@ -167,11 +183,24 @@ impl Config {
         toml::to_string(&form).expect("strings and numbers in named tables always encode")
     }
 
-    /// Writes the file, 0600.
+    /// Writes the file, 0600. What its owner has written into it beside the values (comments, an order) stays, and so does a link that stands
+    /// in its place.
     ///
     /// Errors: File: it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), ConfigError> {
-        Ok(replace_private(path, self.to_toml().as_bytes())?)
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let before = std::fs::read_to_string(&path).ok();
+        let text = before.and_then(|before| self.merged_into(&before)).unwrap_or_else(|| self.to_toml());
+        Ok(replace_private(&path, text.as_bytes())?)
+    }
+
+    /// The text of a file that says this, made of one that says something else; none where that cannot be.
+    fn merged_into(&self, before: &str) -> Option<String> {
+        let (mut document, ours): (DocumentMut, DocumentMut) = (before.parse().ok()?, self.to_toml().parse().ok()?);
+        merge(document.as_table_mut(), ours.as_table());
+        let text = document.to_string();
+        // What it does not have any more is still in there: then nothing of the old text can be trusted to stay.
+        Self::parse(&text, Path::new("")).is_ok_and(|merged| merged == *self).then_some(text)
     }
 
     /// The network of that name, or the default one, with what is known of it here.

@@ -135,6 +135,30 @@ fn configuration() {
 }
 
 #[test]
+fn what_its_owner_wrote_into_the_configuration_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = Home::at(&folder.path().join("home"));
+    let dotfiles = folder.path().join("dotfiles.toml");
+    let before =
+        "# mine\nnetwork = \"local\" # for now\n\n# slow\n[networks.office]\nrpc_url = \"http://10.0.0.5:1234\"\n";
+    fs::create_dir(folder.path().join("home")).expect("made");
+    fs::write(&dotfiles, before).expect("written");
+    std::os::unix::fs::symlink(&dotfiles, home.config_file()).expect("linked");
+    let mut config = home.load_config().expect("read");
+    config.network = Some("calibration".into());
+    config.set_actor(&Network::Calibration, fvm_shared::address::Address::new_id(1000));
+    home.save_config(&config).expect("saved");
+    let expected = before.replace("local", "calibration") + "\n[networks.calibration]\nactor = \"t01000\"\n";
+    assert_eq!(fs::read_to_string(&dotfiles).expect("read"), expected);
+    assert!(fs::symlink_metadata(home.config_file()).expect("there").is_symlink());
+    assert_eq!(home.load_config().expect("read"), config);
+    // What is taken out is out.
+    config.networks.remove("office");
+    home.save_config(&config).expect("saved");
+    assert_eq!(home.load_config().expect("read"), config);
+}
+
+#[test]
 fn bad_configuration() {
     for (text, says) in [
         ("network = 5", "expected a string"),
