@@ -83,6 +83,9 @@ pub enum ConfigError {
     /// A known network's chain id and name are not for the user to choose.
     #[error("networks.{0}: node_name and chain_id can only be set for a network of your own")]
     NotCustom(String),
+    /// A network under two of its names.
+    #[error("networks.{0} is there twice: under its name and under another one that means it")]
+    Twice(String),
 }
 
 /// The file as it is written.
@@ -138,7 +141,7 @@ impl Config {
     /// Reads the text of a file; `path` is for its errors.
     ///
     /// Errors: Syntax: no TOML, or an unknown key; Name; Actor; Url: a bad one; NotCustom: a known network is given a node name or a
-    /// chain id.
+    /// chain id; Twice.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let syntax = |error: toml::de::Error| ConfigError::Syntax {
             path: path.to_path_buf(),
@@ -162,7 +165,9 @@ impl Config {
             let actor = actor.map_err(|source| ConfigError::Actor { network: name.clone(), source })?.map(|any| any.0);
             let config =
                 NetworkConfig { rpc_url: form.rpc_url, actor, node_name: form.node_name, chain_id: form.chain_id };
-            networks.insert(network.name().to_string(), config);
+            if networks.insert(network.name().to_string(), config).is_some() {
+                return Err(ConfigError::Twice(network.name().to_string()));
+            }
         }
         Ok(Self { network: form.network, networks })
     }

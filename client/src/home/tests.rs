@@ -171,6 +171,7 @@ fn bad_configuration() {
         ("[networks.local]\nchain_id = 5", "network of your own"),
         ("[networks.mainnet]\nnode_name = \"x\"", "network of your own"),
         ("[networks.office]\nchain_id = -5", "config.toml"),
+        ("[networks.calibnet]\n[networks.calibration]\n", "networks.calibration is there twice"),
         ("[networks.\"../x\"]\n", "not a network name"),
         ("[networks", "config.toml"),
     ] {

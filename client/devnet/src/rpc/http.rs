@@ -133,10 +133,12 @@ async fn upgrade(
 
 async fn answer(Path(version): Path<String>, State(service): State<Service>, body: Body) -> Response {
     let Some(old) = is_old(&version) else { return StatusCode::NOT_FOUND.into_response() };
+    // What is left of such a body is not read: whoever sent it learns that this connection is of no further use.
+    let closing = |status: StatusCode| (status, [(header::CONNECTION, "close")]).into_response();
     let body = match tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, MAX_BODY)).await {
         Ok(Ok(body)) => body,
-        Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+        Ok(Err(_)) => return closing(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => return closing(StatusCode::REQUEST_TIMEOUT),
     };
     match serde_json::from_slice::<Value>(&body) {
         Err(e) => refuse(&RpcError::parse(e)),
